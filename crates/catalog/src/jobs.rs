@@ -1,0 +1,473 @@
+//! The work queue: jobs are rows, claimed under a lease.
+//!
+//! A job is put into the queue by the transaction that changes the records it is about ([`enqueue`]), and
+//! leaves it in the transaction that records what became of it ([`end`]). Between the two, exactly one
+//! worker holds it: a claim gives a lease, the worker renews it, and a job whose lease has run out may be
+//! claimed by another worker, which counts up `attempt`. Every write that a worker makes for its job names
+//! worker and attempt, so that one that lost its lease changes nothing more.
+//!
+//! A job also holds lock keys while it runs (`volume:<id>` for whoever writes a volume's image or its
+//! snapshots, `chain:<id>` for whoever writes the backups of a volume). Two running jobs never share a key.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgListener;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+
+use crate::{BackupId, Catalog, Error, JobId, ProjectId, Result, SnapshotId, VolumeId};
+
+/// The channel on which a new job is announced.
+const CHANNEL: &str = "cindervault_jobs";
+
+/// What a job is to do. Stored as JSON in the job's row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobSpec {
+    /// Back a volume or a snapshot up (the backup row is `creating`).
+    BackupCreate {
+        /// The backup.
+        backup: BackupId,
+        /// Its volume.
+        volume: VolumeId,
+        /// Whether the user asked for an incremental one.
+        incremental: bool,
+    },
+    /// Delete a backup (the row is `deleting`).
+    BackupDelete {
+        /// The backup.
+        backup: BackupId,
+        /// Its volume.
+        volume: VolumeId,
+    },
+    /// Restore a backup (the row is `restoring`).
+    BackupRestore {
+        /// The backup.
+        backup: BackupId,
+        /// The volume that is written. Its row is `restoring-backup`, or `creating` for a volume made from a backup.
+        volume: VolumeId,
+        /// Whether the volume's image has still to be made.
+        new_volume: bool,
+    },
+    /// Look at what an imported record names and make it `available`.
+    BackupImport {
+        /// The backup, whose row is `creating`.
+        backup: BackupId,
+        /// The record's driver text, matched against our own.
+        service: String,
+        /// The decoded record, as it came.
+        record: serde_json::Value,
+    },
+    /// Make a volume's image (the row is `creating`).
+    VolumeCreate {
+        /// The volume.
+        volume: VolumeId,
+        /// What it is made from; nothing for an empty one.
+        from: Option<VolumeOrigin>,
+    },
+    /// Delete a volume's image (the row is `deleting`), and its snapshots first when `cascade` is set.
+    VolumeDelete {
+        /// The volume.
+        volume: VolumeId,
+        /// Delete its snapshots too.
+        cascade: bool,
+    },
+    /// Grow a volume's image (the row is `extending`).
+    VolumeExtend {
+        /// The volume.
+        volume: VolumeId,
+        /// The new size in GiB.
+        new_size_gib: i32,
+        /// The status to go back to.
+        previous_status: String,
+    },
+    /// Make a snapshot of a volume's image (the row is `creating`).
+    SnapshotCreate {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// Its volume.
+        volume: VolumeId,
+    },
+    /// Delete a snapshot (the row is `deleting`).
+    SnapshotDelete {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// Its volume.
+        volume: VolumeId,
+    },
+}
+
+/// What a new volume's content is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeOrigin {
+    /// A snapshot, with the volume that it is a snapshot of.
+    Snapshot(SnapshotId, VolumeId),
+    /// Another volume as it stands.
+    Volume(VolumeId),
+}
+
+/// Jobs are claimed in two lanes, so that a snapshot never waits for a long copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Creates and restores of backups: they move data.
+    Copy,
+    /// Everything else.
+    Light,
+}
+
+impl JobSpec {
+    /// The job's kind as stored in the `kind` column.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::BackupCreate { .. } => "backup_create",
+            Self::BackupDelete { .. } => "backup_delete",
+            Self::BackupRestore { .. } => "backup_restore",
+            Self::BackupImport { .. } => "backup_import",
+            Self::VolumeCreate { .. } => "volume_create",
+            Self::VolumeDelete { .. } => "volume_delete",
+            Self::VolumeExtend { .. } => "volume_extend",
+            Self::SnapshotCreate { .. } => "snapshot_create",
+            Self::SnapshotDelete { .. } => "snapshot_delete",
+        }
+    }
+
+    fn target(&self) -> uuid::Uuid {
+        match *self {
+            Self::BackupCreate { backup, .. }
+            | Self::BackupDelete { backup, .. }
+            | Self::BackupRestore { backup, .. }
+            | Self::BackupImport { backup, .. } => backup.0,
+            Self::VolumeCreate { volume, .. }
+            | Self::VolumeDelete { volume, .. }
+            | Self::VolumeExtend { volume, .. } => volume.0,
+            Self::SnapshotCreate { snapshot, .. } | Self::SnapshotDelete { snapshot, .. } => snapshot.0,
+        }
+    }
+
+    /// The keys that must be free for the job to run, sorted, so that two claims can not deadlock.
+    fn lock_keys(&self) -> Vec<String> {
+        let mut keys = match *self {
+            Self::BackupCreate { volume, .. } | Self::BackupDelete { volume, .. } => {
+                vec![format!("volume:{volume}"), format!("chain:{volume}")]
+            }
+            Self::BackupRestore { volume, .. }
+            | Self::VolumeDelete { volume, .. }
+            | Self::VolumeExtend { volume, .. }
+            | Self::SnapshotCreate { volume, .. }
+            | Self::SnapshotDelete { volume, .. }
+            | Self::VolumeCreate { volume, from: None } => vec![format!("volume:{volume}")],
+            Self::VolumeCreate {
+                volume,
+                from: Some(VolumeOrigin::Snapshot(_, origin) | VolumeOrigin::Volume(origin)),
+            } => vec![format!("volume:{volume}"), format!("volume:{origin}")],
+            Self::BackupImport { backup, .. } => vec![format!("backup:{backup}")],
+        };
+        keys.sort_unstable();
+        keys
+    }
+}
+
+impl Lane {
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::Copy => &["backup_create", "backup_restore"],
+            Self::Light => &[
+                "backup_delete",
+                "backup_import",
+                "volume_create",
+                "volume_delete",
+                "volume_extend",
+                "snapshot_create",
+                "snapshot_delete",
+            ],
+        }
+    }
+}
+
+/// A job that this worker holds.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The job's id.
+    pub id: JobId,
+    /// What it is to do.
+    pub spec: JobSpec,
+    /// The project that asked for it.
+    pub project_id: ProjectId,
+    /// The request that asked for it, for user messages.
+    pub request_id: Option<String>,
+    /// Who holds it: the name the claim was made under.
+    pub worker: String,
+    /// How often it was claimed; 1 the first time.
+    pub attempt: i32,
+    /// The last step that an earlier attempt recorded.
+    pub step: Option<String>,
+}
+
+#[derive(FromRow)]
+struct JobRow {
+    id: JobId,
+    spec: Json<JobSpec>,
+    project_id: ProjectId,
+    request_id: Option<String>,
+    worker: String,
+    attempt: i32,
+    step: Option<String>,
+    lock_keys: Vec<String>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEnd<'a> {
+    /// It did what it was to do.
+    Done,
+    /// It did not, for this reason.
+    Failed(&'a str),
+}
+
+/// Puts a job into the queue as part of the caller's transaction; workers are woken when that commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn enqueue(
+    tx: &mut PgConnection,
+    spec: &JobSpec,
+    project: &ProjectId,
+    request_id: Option<&str>,
+) -> Result<JobId> {
+    let id = JobId::random();
+    sqlx::query(
+        "INSERT INTO jobs (id, kind, target_id, project_id, spec, lock_keys, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(id)
+    .bind(spec.kind())
+    .bind(spec.target())
+    .bind(project)
+    .bind(Json(spec))
+    .bind(spec.lock_keys())
+    .bind(request_id)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
+    Ok(id)
+}
+
+/// Takes a job out of the queue as part of the transaction that records its outcome.
+///
+/// # Errors
+/// [`Error::Stale`] when the job is no longer this worker's: the transaction must be rolled back.
+pub async fn end(tx: &mut PgConnection, job: &Job, how: JobEnd<'_>) -> Result<()> {
+    let (state, error) = match how {
+        JobEnd::Done => ("done", None),
+        JobEnd::Failed(reason) => ("failed", Some(reason)),
+    };
+    let changed = sqlx::query(
+        "UPDATE jobs
+            SET state = $4, error = $5, worker = NULL, lease_until = NULL, finished_at = now(), updated_at = now()
+          WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
+    )
+    .bind(job.id)
+    .bind(&job.worker)
+    .bind(job.attempt)
+    .bind(state)
+    .bind(error)
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if changed != 1 {
+        return Err(stale(job.id));
+    }
+    sqlx::query("DELETE FROM job_locks WHERE job_id = $1").bind(job.id).execute(&mut *tx).await?;
+    // a job that waited for one of these keys can run now
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
+    Ok(())
+}
+
+fn stale(id: JobId) -> Error {
+    Error::Stale { table: "jobs", id: id.to_string() }
+}
+
+impl Catalog {
+    /// Claims the oldest job of the lane that may run now: one that is ready, or one whose worker let its
+    /// lease run out. `None` when there is none. A disabled `cinder-backup` service of `host` claims no
+    /// backup jobs.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn claim_job(&self, worker: &str, host: &str, lane: Lane, lease: Duration) -> Result<Option<Job>> {
+        let mut tx = self.pool.begin().await?;
+        let row: Option<JobRow> = sqlx::query_as(
+            "WITH next AS (
+                 SELECT id
+                   FROM jobs AS candidate
+                  WHERE (   (state = 'ready' AND run_at <= now())
+                         OR (state = 'running' AND lease_until < now()))
+                    AND kind = ANY($3)
+                    AND NOT EXISTS (SELECT 1 FROM job_locks
+                                     WHERE key = ANY(candidate.lock_keys) AND job_id <> candidate.id)
+                    AND NOT (kind LIKE 'backup%' AND EXISTS (
+                                SELECT 1 FROM services
+                                 WHERE binary_name = 'cinder-backup' AND host = $4 AND disabled))
+                  ORDER BY run_at, created_at
+                  LIMIT 1
+                    FOR UPDATE SKIP LOCKED)
+             UPDATE jobs
+                SET state = 'running', worker = $1, lease_until = now() + $2 * interval '1 second',
+                    attempt = attempt + 1, updated_at = now()
+               FROM next
+              WHERE jobs.id = next.id
+          RETURNING jobs.id, spec, project_id, request_id, worker, attempt, step, lock_keys",
+        )
+        .bind(worker)
+        .bind(lease.as_secs_f64())
+        .bind(lane.kinds())
+        .bind(host)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let held = sqlx::query(
+            "INSERT INTO job_locks (key, job_id) SELECT unnest($1::text[]), $2
+                 ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id WHERE job_locks.job_id = excluded.job_id",
+        )
+        .bind(&row.lock_keys)
+        .bind(row.id)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if held != row.lock_keys.len() as u64 {
+            // another claim took one of the keys a moment ago; its end will wake us
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(Job {
+            id: row.id,
+            spec: row.spec.0,
+            project_id: row.project_id,
+            request_id: row.request_id,
+            worker: row.worker,
+            attempt: row.attempt,
+            step: row.step,
+        }))
+    }
+
+    /// Extends the lease of a job. Returns whether somebody asked for the job to be cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the job is no longer this worker's: it must stop touching Ceph.
+    pub async fn renew_job(&self, job: &Job, lease: Duration) -> Result<bool> {
+        let cancel: Option<(bool,)> = sqlx::query_as(
+            "UPDATE jobs SET lease_until = now() + $4 * interval '1 second', updated_at = now()
+              WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'
+          RETURNING cancel_requested",
+        )
+        .bind(job.id)
+        .bind(&job.worker)
+        .bind(job.attempt)
+        .bind(lease.as_secs_f64())
+        .fetch_optional(&self.pool)
+        .await?;
+        cancel.map(|(cancel,)| cancel).ok_or_else(|| stale(job.id))
+    }
+
+    /// Records which step a job has reached, before the step is taken.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the job is no longer this worker's.
+    pub async fn record_step(&self, job: &Job, step: &str) -> Result<()> {
+        let changed = sqlx::query(
+            "UPDATE jobs SET step = $4, updated_at = now()
+              WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
+        )
+        .bind(job.id)
+        .bind(&job.worker)
+        .bind(job.attempt)
+        .bind(step)
+        .execute(&self.pool)
+        .await?
+        .rows_affected();
+        if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
+    }
+
+    /// Records how far a job's copy has come, in bytes.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the job is no longer this worker's.
+    pub async fn record_progress(&self, job: &Job, examined: u64, copied: u64, total: u64) -> Result<()> {
+        let changed = sqlx::query(
+            "UPDATE jobs SET bytes_examined = $4, bytes_copied = $5, bytes_total = $6, updated_at = now()
+              WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
+        )
+        .bind(job.id)
+        .bind(&job.worker)
+        .bind(job.attempt)
+        .bind(i64::try_from(examined).unwrap_or(i64::MAX))
+        .bind(i64::try_from(copied).unwrap_or(i64::MAX))
+        .bind(i64::try_from(total).unwrap_or(i64::MAX))
+        .execute(&self.pool)
+        .await?
+        .rows_affected();
+        if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
+    }
+
+    /// Gives a job back to the queue, to be claimed again after `delay`: for a failure that passes by
+    /// itself, or for a worker that shuts down.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the job is no longer this worker's.
+    pub async fn release_job(&self, job: &Job, delay: Duration, why: &str) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE jobs
+                SET state = 'ready', worker = NULL, lease_until = NULL, error = $5,
+                    run_at = now() + $4 * interval '1 second', updated_at = now()
+              WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
+        )
+        .bind(job.id)
+        .bind(&job.worker)
+        .bind(job.attempt)
+        .bind(delay.as_secs_f64())
+        .bind(why)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if changed != 1 {
+            return Err(stale(job.id));
+        }
+        sqlx::query("DELETE FROM job_locks WHERE job_id = $1").bind(job.id).execute(&mut *tx).await?;
+        sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Opens a connection on which new jobs are announced. Announcements are hints: a job may also become
+    /// claimable by time alone, so a worker looks at the queue now and then as well.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn job_listener(&self) -> Result<JobListener> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(JobListener { listener })
+    }
+}
+
+/// A connection on which new jobs are announced.
+#[derive(Debug)]
+pub struct JobListener {
+    listener: PgListener,
+}
+
+impl JobListener {
+    /// Waits for an announcement, or for the connection to have been lost and made anew (then something may
+    /// have been missed, and looking at the queue is right as well).
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn wait(&mut self) -> Result<()> {
+        self.listener.try_recv().await?;
+        Ok(())
+    }
+}

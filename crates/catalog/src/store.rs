@@ -1,0 +1,56 @@
+//! The connection to Postgres.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use crate::Result;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
+/// How long a caller waits for a free connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The catalogue: a handle to the database, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pub(crate) pool: PgPool,
+}
+
+impl Catalog {
+    /// Connects with at most `connections` connections. Fails at once when the server can not be reached.
+    ///
+    /// # Errors
+    /// The URL can not be parsed, or Postgres refuses or does not answer.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self> {
+        let options: PgConnectOptions = url.parse()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.application_name("cindervault"))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date. Safe to run from several processes at once.
+    ///
+    /// # Errors
+    /// A migration failed, or the database was migrated by a later release.
+    pub async fn migrate(&self) -> Result<()> {
+        Ok(MIGRATIONS.run(&self.pool).await?)
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// It gave none.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections and waits for those in use.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
