@@ -11,12 +11,20 @@
 
 mod error;
 mod ids;
+mod metadata;
 mod store;
+mod text_enum;
 mod time;
 
 pub mod jobs;
+pub mod quotas;
+pub mod services;
+pub mod snapshots;
+pub mod volumes;
 
 pub use error::{Error, Result};
 pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId};
+pub use metadata::Metadata;
 pub use store::Catalog;
+pub use text_enum::UnknownWord;
 pub use time::Time;

@@ -1,0 +1,125 @@
+//! A volume's row.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::text_enum::text_enum;
+use crate::{BackupId, Metadata, ProjectId, Result, SnapshotId, Time, UserId, VolumeId, VolumeTypeId};
+
+text_enum! {
+    /// What a volume is doing (API spec 5.1).
+    Status {
+        /// Its image is being made.
+        Creating = "creating",
+        /// It can be used.
+        Available = "available",
+        /// It is set aside for an attachment.
+        Reserved = "reserved",
+        /// It is being attached.
+        Attaching = "attaching",
+        /// It is being detached.
+        Detaching = "detaching",
+        /// It is attached.
+        InUse = "in-use",
+        /// An operator works on it.
+        Maintenance = "maintenance",
+        /// Its image is being removed.
+        Deleting = "deleting",
+        /// Making it failed.
+        Error = "error",
+        /// Removing it failed.
+        ErrorDeleting = "error_deleting",
+        /// Taking an existing image over failed; shown as `error`.
+        ErrorManaging = "error_managing",
+        /// An existing image is taken over; shown as `creating`.
+        Managing = "managing",
+        /// It waits for another project to take it.
+        AwaitingTransfer = "awaiting-transfer",
+        /// It is being backed up.
+        BackingUp = "backing-up",
+        /// The last backup of it failed (only ever a previous status).
+        ErrorBackingUp = "error_backing-up",
+        /// A backup is being restored onto it.
+        RestoringBackup = "restoring-backup",
+        /// Restoring a backup onto it failed.
+        ErrorRestoring = "error_restoring",
+        /// An image is being written to it.
+        Downloading = "downloading",
+        /// An image is being made of it.
+        Uploading = "uploading",
+        /// Its type is being changed.
+        Retyping = "retyping",
+        /// It is being grown.
+        Extending = "extending",
+        /// Growing it failed.
+        ErrorExtending = "error_extending",
+        /// It is gone; no live row has this.
+        Deleted = "deleted",
+    }
+}
+
+/// A volume's row.
+#[derive(Debug, Clone, FromRow)]
+pub struct Volume {
+    /// The volume's id.
+    pub id: VolumeId,
+    /// The project that owns it.
+    pub project_id: ProjectId,
+    /// The user who made it.
+    pub user_id: UserId,
+    /// The user's name for it.
+    pub name: Option<String>,
+    /// The user's description.
+    pub description: Option<String>,
+    /// Its size in GiB. The image may be larger in bytes.
+    pub size_gib: i32,
+    /// What it is doing.
+    pub status: Status,
+    /// What the status was before `backing-up`, then how the last backup ended (API spec 5.2).
+    pub previous_status: Option<Status>,
+    /// Its zone.
+    pub availability_zone: String,
+    /// Its type.
+    pub volume_type_id: Option<VolumeTypeId>,
+    /// The snapshot that it was made from.
+    pub snapshot_id: Option<SnapshotId>,
+    /// The volume that it was made from.
+    pub source_volume_id: Option<VolumeId>,
+    /// The backup that it was made from.
+    pub source_backup_id: Option<BackupId>,
+    /// Whether a server may start from it.
+    pub bootable: bool,
+    /// Whether several servers may attach it.
+    pub multiattach: bool,
+    /// What a migration of it is doing.
+    pub migration_status: Option<String>,
+    /// The key of an encrypted volume.
+    pub encryption_key_id: Option<Uuid>,
+    /// Where it lives, as `host@backend#pool`.
+    pub host: Option<String>,
+    /// The user's metadata.
+    #[sqlx(json)]
+    pub metadata: Metadata,
+    /// `readonly` and `attached_mode`: shown with the user's metadata, never set through it.
+    #[sqlx(json)]
+    pub admin_metadata: Metadata,
+    /// What is known of the image that it was made from.
+    #[sqlx(json)]
+    pub image_metadata: Metadata,
+    /// When the row was made.
+    pub created_at: Time,
+    /// When the row last changed.
+    pub updated_at: Option<Time>,
+    /// When the image was ready.
+    pub launched_at: Option<Time>,
+    /// When it was deleted.
+    pub deleted_at: Option<Time>,
+}
+
+/// Locks the row of a live volume until the transaction ends.
+pub(crate) async fn lock(tx: &mut PgConnection, id: VolumeId) -> Result<Option<Volume>> {
+    Ok(sqlx::query_as("SELECT * FROM volumes WHERE id = $1 AND deleted_at IS NULL FOR UPDATE")
+        .bind(id)
+        .fetch_optional(tx)
+        .await?)
+}
