@@ -16,7 +16,9 @@ mod store;
 mod text_enum;
 mod time;
 
+pub mod backups;
 pub mod jobs;
+pub mod page;
 pub mod quotas;
 pub mod services;
 pub mod snapshots;

@@ -1,0 +1,533 @@
+//! Lists: filters, sort order and keyset paging, the same for every kind of record (API spec 6).
+//!
+//! A list is described twice. A [`Table`] says, in code, which records there are and under which keys they
+//! can be sorted and filtered; every piece of SQL in it is a literal of this crate. A [`Query`] says, at run
+//! time, what one caller wants to see; every value in it is bound, none becomes SQL.
+//!
+//! A page begins after a *marker*: the row with that id is looked up and the page continues behind its sort
+//! values, so the cost of a page does not depend on how deep in the list it is. One row more than asked for
+//! is fetched, which tells whether there is a next page without counting.
+//!
+//! A missing value sorts as the lowest of its kind: the empty text, 0, false, 1900-01-01, the all-zero id.
+
+use sqlx::postgres::{PgPool, PgRow};
+use sqlx::{FromRow, Postgres, QueryBuilder, Row};
+use uuid::Uuid;
+
+use crate::{ProjectId, Result};
+
+/// What a column holds, and so how a filter's text is compared with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A UUID.
+    Uuid,
+    /// A whole number.
+    Integer,
+    /// A boolean.
+    Boolean,
+    /// A point in time.
+    Time,
+}
+
+impl Kind {
+    /// What a missing value counts as (API spec 6.1).
+    fn lowest(self) -> &'static str {
+        match self {
+            Self::Text => "''",
+            Self::Uuid => "'00000000-0000-0000-0000-000000000000'::uuid",
+            Self::Integer => "0",
+            Self::Boolean => "false",
+            Self::Time => "'1900-01-01 00:00:00+00'::timestamptz",
+        }
+    }
+
+    fn cast(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Uuid => "uuid",
+            Self::Integer => "bigint",
+            Self::Boolean => "boolean",
+            Self::Time => "timestamptz",
+        }
+    }
+}
+
+/// A key that a list can be sorted and filtered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The word used in the API.
+    pub key: &'static str,
+    /// The SQL expression, over the table's alias.
+    pub sql: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether a value may be missing.
+    pub nullable: bool,
+}
+
+impl Column {
+    /// A column that is never missing.
+    pub const fn new(key: &'static str, sql: &'static str, kind: Kind) -> Self {
+        Self { key, sql, kind, nullable: false }
+    }
+
+    /// A column whose value may be missing.
+    pub const fn nullable(key: &'static str, sql: &'static str, kind: Kind) -> Self {
+        Self { key, sql, kind, nullable: true }
+    }
+
+    fn push_ordered(&self, query: &mut QueryBuilder<Postgres>) {
+        if self.nullable {
+            query.push("COALESCE(").push(self.sql).push(", ").push(self.kind.lowest()).push(")");
+        } else {
+            query.push(self.sql);
+        }
+    }
+}
+
+/// The records that a list is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// The select list: what `T: FromRow` needs.
+    pub select: &'static str,
+    /// The `FROM` clause, with the alias that the expressions use.
+    pub from: &'static str,
+    /// What every listed row fulfils, usually `x.deleted_at IS NULL`.
+    pub live: &'static str,
+    /// The project's column; `None` for records that belong to nobody.
+    pub project: Option<&'static str>,
+    /// All sortable and filterable columns. `id` and `created_at` must be among them.
+    pub columns: &'static [Column],
+}
+
+impl Table {
+    /// The column that the API calls `key`.
+    pub fn column(&self, key: &str) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.key == key)
+    }
+}
+
+/// Whose records are seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody's: only for administrators.
+    Every,
+    /// One project's.
+    Project(ProjectId),
+}
+
+impl Scope {
+    /// The project, when the scope is one project: for `($2::text IS NULL OR project_id = $2)`.
+    pub fn project(&self) -> Option<&str> {
+        match self {
+            Self::Every => None,
+            Self::Project(project) => Some(project.as_str()),
+        }
+    }
+}
+
+/// The order of one sort key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Lowest first.
+    Ascending,
+    /// Highest first.
+    Descending,
+}
+
+/// How a filter compares a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Later than.
+    Greater,
+    /// At or after.
+    GreaterOrEqual,
+    /// The same.
+    Equal,
+    /// Other than.
+    NotEqual,
+    /// Before.
+    Less,
+    /// At or before.
+    LessOrEqual,
+}
+
+/// One condition on the listed rows. All of a query's filters must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// The column's value, written as text, is this one. A text that the column's kind can not hold
+    /// matches nothing.
+    Is(&'static Column, String),
+    /// The column's text contains this one (`name~=…`).
+    Contains(&'static Column, String),
+    /// The column's value is missing.
+    IsMissing(&'static Column),
+    /// The JSON object in this SQL expression contains all of these pairs.
+    HasMetadata(&'static str, serde_json::Map<String, serde_json::Value>),
+    /// The column's time compares so with this one.
+    Time(&'static Column, Comparison, crate::Time),
+    /// Nothing matches: the filter names something that does not exist.
+    Never,
+}
+
+/// What one caller wants to see of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Whose records.
+    pub scope: Scope,
+    /// Which of them.
+    pub filters: Vec<Filter>,
+    /// In which order; `created_at` and `id` are appended when they are not in it.
+    pub sort: Vec<(&'static Column, Direction)>,
+    /// Begin after the row with this id.
+    pub marker: Option<Uuid>,
+    /// Rows to pass over, counted from the marker.
+    pub offset: u32,
+    /// At most so many rows.
+    pub limit: u32,
+    /// Count all rows that match, whatever marker, offset and limit say.
+    pub count: bool,
+}
+
+impl Query {
+    /// Everything in the scope, newest first, up to `limit` rows.
+    pub fn newest(scope: Scope, limit: u32) -> Self {
+        Self { scope, filters: Vec::new(), sort: Vec::new(), marker: None, offset: 0, limit, count: false }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows, at most the query's limit.
+    pub rows: Vec<T>,
+    /// Whether there are rows after these.
+    pub more: bool,
+    /// The number of all matching rows, if it was asked for.
+    pub count: Option<i64>,
+}
+
+/// The marker is not a row that the caller can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownMarker;
+
+/// Runs a list query.
+///
+/// # Errors
+/// The database failed. The inner error says that the marker is unknown.
+pub(crate) async fn list<T>(
+    pool: &PgPool,
+    table: &Table,
+    query: &Query,
+) -> Result<std::result::Result<Page<T>, UnknownMarker>>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let sort = full_sort(table, &query.sort);
+    let after = match query.marker {
+        None => None,
+        Some(marker) => match marker_values(pool, table, query, &sort, marker).await? {
+            Some(values) => Some(values),
+            None => return Ok(Err(UnknownMarker)),
+        },
+    };
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let mut rows: Vec<T> = if limit == 0 {
+        Vec::new()
+    } else {
+        page_query(table, query, &sort, after.as_deref()).build_query_as().fetch_all(pool).await?
+    };
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let count = if query.count {
+        let mut statement = QueryBuilder::new("SELECT count(*) FROM ");
+        statement.push(table.from);
+        push_where(&mut statement, table, query);
+        Some(statement.build_query_scalar().fetch_one(pool).await?)
+    } else {
+        None
+    };
+    Ok(Ok(Page { rows, more, count }))
+}
+
+/// The sort keys with the tie-breakers, which follow the first given direction.
+fn full_sort(table: &Table, given: &[(&'static Column, Direction)]) -> Vec<(&'static Column, Direction)> {
+    let direction = given.first().map_or(Direction::Descending, |(_, direction)| *direction);
+    let mut sort = given.to_vec();
+    for key in ["created_at", "id"] {
+        if sort.iter().all(|(column, _)| column.key != key)
+            && let Some(column) = table.column(key)
+        {
+            sort.push((column, direction));
+        }
+    }
+    sort
+}
+
+/// The marker row's sort values as text; `None` when the caller can not see such a row. The query's filters
+/// do not matter here: a row that has meanwhile left the filtered set still marks a place.
+async fn marker_values(
+    pool: &PgPool,
+    table: &Table,
+    query: &Query,
+    sort: &[(&'static Column, Direction)],
+    marker: Uuid,
+) -> Result<Option<Vec<String>>> {
+    let Some(id) = table.column("id") else { return Ok(None) };
+    let mut statement = QueryBuilder::new("SELECT ");
+    for (index, (column, _)) in sort.iter().enumerate() {
+        if index > 0 {
+            statement.push(", ");
+        }
+        statement.push("(");
+        column.push_ordered(&mut statement);
+        statement.push(")::text");
+    }
+    statement.push(" FROM ").push(table.from).push(" WHERE ").push(table.live);
+    push_scope(&mut statement, table, &query.scope);
+    statement.push(" AND ").push(id.sql).push(" = ").push_bind(marker);
+    let Some(row) = statement.build().fetch_optional(pool).await? else { return Ok(None) };
+    let values: sqlx::Result<Vec<String>> = (0..sort.len()).map(|index| row.try_get(index)).collect();
+    Ok(Some(values?))
+}
+
+fn page_query(
+    table: &Table,
+    query: &Query,
+    sort: &[(&'static Column, Direction)],
+    after: Option<&[String]>,
+) -> QueryBuilder<Postgres> {
+    let mut statement = QueryBuilder::new("SELECT ");
+    statement.push(table.select).push(" FROM ").push(table.from);
+    push_where(&mut statement, table, query);
+    if let Some(values) = after {
+        statement.push(" AND ");
+        push_after(&mut statement, sort, values);
+    }
+    statement.push(" ORDER BY ");
+    for (index, (column, direction)) in sort.iter().enumerate() {
+        if index > 0 {
+            statement.push(", ");
+        }
+        column.push_ordered(&mut statement);
+        statement.push(match direction {
+            Direction::Ascending => " ASC",
+            Direction::Descending => " DESC",
+        });
+    }
+    statement.push(" LIMIT ").push_bind(i64::from(query.limit) + 1);
+    if query.offset > 0 {
+        statement.push(" OFFSET ").push_bind(i64::from(query.offset));
+    }
+    statement
+}
+
+/// The rows behind the marker. With one direction throughout it is a row comparison, which an index on the
+/// sort columns serves; with mixed directions it is spelled out.
+fn push_after(statement: &mut QueryBuilder<Postgres>, sort: &[(&'static Column, Direction)], values: &[String]) {
+    let first = sort.first().map_or(Direction::Descending, |(_, direction)| *direction);
+    if sort.iter().all(|(_, direction)| *direction == first) {
+        statement.push("(");
+        for (index, (column, _)) in sort.iter().enumerate() {
+            if index > 0 {
+                statement.push(", ");
+            }
+            column.push_ordered(statement);
+        }
+        statement.push(if first == Direction::Ascending { ") > (" } else { ") < (" });
+        for (index, ((column, _), value)) in sort.iter().zip(values).enumerate() {
+            if index > 0 {
+                statement.push(", ");
+            }
+            push_value(statement, column, value);
+        }
+        statement.push(")");
+        return;
+    }
+    statement.push("(");
+    for (depth, (column, direction)) in sort.iter().enumerate() {
+        if depth > 0 {
+            statement.push(" OR ");
+        }
+        statement.push("(");
+        for ((equal, _), value) in sort.iter().zip(values).take(depth) {
+            equal.push_ordered(statement);
+            statement.push(" = ");
+            push_value(statement, equal, value);
+            statement.push(" AND ");
+        }
+        column.push_ordered(statement);
+        statement.push(if *direction == Direction::Ascending { " > " } else { " < " });
+        if let Some(value) = values.get(depth) {
+            push_value(statement, column, value);
+        }
+        statement.push(")");
+    }
+    statement.push(")");
+}
+
+fn push_value(statement: &mut QueryBuilder<Postgres>, column: &Column, value: &str) {
+    statement.push("CAST(").push_bind(value.to_owned()).push(" AS ").push(column.kind.cast()).push(")");
+}
+
+fn push_scope(statement: &mut QueryBuilder<Postgres>, table: &Table, scope: &Scope) {
+    if let (Scope::Project(project), Some(column)) = (scope, table.project) {
+        statement.push(" AND ").push(column).push(" = ").push_bind(project.0.clone());
+    }
+}
+
+fn push_where(statement: &mut QueryBuilder<Postgres>, table: &Table, query: &Query) {
+    statement.push(" WHERE ").push(table.live);
+    push_scope(statement, table, &query.scope);
+    for filter in &query.filters {
+        statement.push(" AND ");
+        push_filter(statement, filter);
+    }
+}
+
+fn push_filter(statement: &mut QueryBuilder<Postgres>, filter: &Filter) {
+    match filter {
+        // Postgres text can not hold a NUL, so nothing stored contains one
+        Filter::Is(_, text) | Filter::Contains(_, text) if text.contains('\0') => {
+            statement.push("false");
+        }
+        Filter::Is(column, text) => push_is(statement, column, text),
+        Filter::Contains(column, text) => {
+            statement.push("strpos((").push(column.sql).push(")::text, ").push_bind(text.clone()).push(") > 0");
+        }
+        Filter::IsMissing(column) => {
+            statement.push(column.sql).push(" IS NULL");
+        }
+        Filter::HasMetadata(sql, pairs) => {
+            statement.push(*sql).push(" @> ").push_bind(sqlx::types::Json(pairs.clone()));
+        }
+        Filter::Time(column, comparison, at) => {
+            statement.push(column.sql).push(match comparison {
+                Comparison::Greater => " > ",
+                Comparison::GreaterOrEqual => " >= ",
+                Comparison::Equal => " = ",
+                Comparison::NotEqual => " <> ",
+                Comparison::Less => " < ",
+                Comparison::LessOrEqual => " <= ",
+            });
+            statement.push_bind(*at);
+        }
+        Filter::Never => {
+            statement.push("false");
+        }
+    }
+}
+
+fn push_is(statement: &mut QueryBuilder<Postgres>, column: &Column, text: &str) {
+    match column.kind {
+        Kind::Text => {
+            statement.push(column.sql).push(" = ").push_bind(text.to_owned());
+        }
+        Kind::Uuid => match Uuid::try_parse(text) {
+            Ok(id) if id.to_string() == text => {
+                statement.push(column.sql).push(" = ").push_bind(id);
+            }
+            _ => {
+                statement.push("false");
+            }
+        },
+        Kind::Integer => match text.trim().parse::<i64>() {
+            Ok(number) => {
+                statement.push(column.sql).push(" = ").push_bind(number);
+            }
+            Err(_) => {
+                statement.push("false");
+            }
+        },
+        Kind::Boolean => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" | "t" | "y" => {
+                statement.push("(").push(column.sql).push(")");
+            }
+            "false" | "0" | "no" | "off" | "f" | "n" => {
+                statement.push("NOT (").push(column.sql).push(")");
+            }
+            _ => {
+                statement.push("false");
+            }
+        },
+        Kind::Time => match crate::Time::parse(text) {
+            Some(at) => {
+                statement.push(column.sql).push(" = ").push_bind(at);
+            }
+            None => {
+                statement.push("false");
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static COLUMNS: [Column; 4] = [
+        Column::new("id", "t.id", Kind::Uuid),
+        Column::new("created_at", "t.created_at", Kind::Time),
+        Column::nullable("display_name", "t.name", Kind::Text),
+        Column::new("size", "t.size_gib", Kind::Integer),
+    ];
+    static TABLE: Table = Table {
+        select: "t.id",
+        from: "things AS t",
+        live: "t.deleted_at IS NULL",
+        project: Some("t.project_id"),
+        columns: &COLUMNS,
+    };
+
+    fn sql(query: &Query, after: Option<&[String]>) -> String {
+        let sort = full_sort(&TABLE, &query.sort);
+        page_query(&TABLE, query, &sort, after).into_string()
+    }
+
+    #[test]
+    fn newest_first_by_default() {
+        assert_eq!(
+            sql(&Query::newest(Scope::Every, 3), None),
+            "SELECT t.id FROM things AS t WHERE t.deleted_at IS NULL ORDER BY t.created_at DESC, t.id DESC LIMIT $1"
+        );
+    }
+
+    #[test]
+    fn one_direction_is_a_row_comparison() {
+        let query = Query::newest(Scope::Project(ProjectId::from("p")), 3);
+        let after = ["2026-01-01".to_owned(), "x".to_owned()];
+        assert_eq!(
+            sql(&query, Some(&after)),
+            "SELECT t.id FROM things AS t WHERE t.deleted_at IS NULL AND t.project_id = $1 \
+             AND (t.created_at, t.id) < (CAST($2 AS timestamptz), CAST($3 AS uuid)) \
+             ORDER BY t.created_at DESC, t.id DESC LIMIT $4"
+        );
+    }
+
+    #[test]
+    fn mixed_directions_are_spelled_out_and_ties_follow_the_first() {
+        let size = TABLE.column("size").unwrap();
+        let name = TABLE.column("display_name").unwrap();
+        let mut query = Query::newest(Scope::Every, 1);
+        query.sort = vec![(size, Direction::Ascending), (name, Direction::Descending)];
+        let sort = full_sort(&TABLE, &query.sort);
+        assert_eq!(
+            sort[2..].iter().map(|(c, d)| (c.key, *d)).collect::<Vec<_>>(),
+            vec![("created_at", Direction::Ascending), ("id", Direction::Ascending)]
+        );
+        let after: Vec<String> = ["1", "a", "2026-01-01", "x"].map(str::to_owned).to_vec();
+        let text = sql(&query, Some(&after));
+        assert!(text.contains("(t.size_gib > CAST($1 AS bigint)) OR (t.size_gib = CAST($2 AS bigint) AND COALESCE(t.name, '') < CAST($3 AS text))"), "{text}");
+    }
+
+    #[test]
+    fn a_filter_that_the_column_can_not_hold_matches_nothing() {
+        let mut query = Query::newest(Scope::Every, 1);
+        for (key, text) in [("id", "nope"), ("size", "x"), ("created_at", "yesterday"), ("display_name", "a\0b")] {
+            query.filters = vec![Filter::Is(TABLE.column(key).unwrap(), text.to_owned())];
+            assert!(sql(&query, None).contains("AND false ORDER"), "{key}");
+        }
+    }
+}
