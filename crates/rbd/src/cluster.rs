@@ -1,0 +1,138 @@
+//! Connections to Ceph clusters.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ceph::rados::{rados_conf_read_file, rados_conf_set, rados_connect, rados_create2, rados_shutdown, rados_t};
+
+use crate::error::{Result, blocking, c_name, check};
+use crate::pool::Pool;
+
+/// How to reach a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClusterOptions {
+    /// The cluster's `ceph.conf`.
+    pub conf: PathBuf,
+    /// The cephx user, without `client.`.
+    pub user: String,
+}
+
+/// Settings of our own handles, over those of the conf file; each with its reason.
+const SETTINGS: &[(&str, &str)] = &[
+    // every byte is read or written once: a cache only costs copies, and would delay write errors
+    ("rbd_cache", "false"),
+    // reading a clone must never write to it (format spec 7.3)
+    ("rbd_clone_copy_on_read", "false"),
+    // the image's own limits are for its user, not for its backup
+    ("rbd_qos_iops_limit", "0"),
+    ("rbd_qos_bps_limit", "0"),
+    // list-snaps requests in flight while a diff is computed, and objects removed at once
+    ("rbd_concurrent_management_ops", "20"),
+    // write_zeroes and discards as exact as asked
+    ("rbd_skip_partial_discard", "false"),
+    // a cluster that can not be reached is reported, not waited for
+    ("client_mount_timeout", "15"),
+    ("rados_mon_op_timeout", "30"),
+];
+
+struct Handle {
+    raw: rados_t,
+    label: String,
+}
+
+// SAFETY: librados' cluster handle may be used from any thread and from several at once (librados.h).
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: created by rados_create2, not used after this, and every pool holds an Arc of this handle,
+        // so that no I/O context is left. Works for a handle that never connected, too.
+        unsafe { rados_shutdown(self.raw) };
+    }
+}
+
+/// A connection to a cluster, shared by all its pools. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    handle: Arc<Handle>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Cluster").field(&self.handle.label).finish()
+    }
+}
+
+impl Cluster {
+    /// Connects. One connection a cluster is enough: it costs dozens of threads.
+    ///
+    /// # Errors
+    /// The conf file can not be read, the user has no usable key, or no monitor answers within 15 seconds.
+    pub async fn connect(options: ClusterOptions) -> Result<Self> {
+        blocking(move || Self::connect_blocking(&options.conf, &options.user)).await
+    }
+
+    fn connect_blocking(conf: &Path, user: &str) -> Result<Self> {
+        let label = format!("client.{user} with {}", conf.display());
+        let name = c_name(&format!("client.{user}"), "connecting as")?;
+        let cluster = c_name("ceph", "connecting as")?;
+        let mut raw: rados_t = std::ptr::null_mut();
+        // SAFETY: `raw` is a place for a handle; both names are valid C strings during the call.
+        let code = unsafe { rados_create2(&raw mut raw, cluster.as_ptr(), name.as_ptr(), 0) };
+        check(code, "making a handle for", &label)?;
+        let handle = Handle { raw, label };
+
+        let path = c_name(&conf.to_string_lossy(), "reading the conf of")?;
+        // SAFETY: a live handle and a valid C string.
+        let code = unsafe { rados_conf_read_file(handle.raw, path.as_ptr()) };
+        check(code, "reading the conf for", &handle.label)?;
+        for (key, value) in SETTINGS {
+            let (c_key, c_value) = (c_name(key, "setting")?, c_name(value, "setting")?);
+            // SAFETY: a live handle and valid C strings.
+            let code = unsafe { rados_conf_set(handle.raw, c_key.as_ptr(), c_value.as_ptr()) };
+            check(code, "setting", key)?;
+        }
+        // SAFETY: a live handle that is not connected yet.
+        let code = unsafe { rados_connect(handle.raw) };
+        check(code, "connecting as", &handle.label)?;
+        Ok(Self { handle: Arc::new(handle) })
+    }
+
+    /// Opens a pool.
+    ///
+    /// # Errors
+    /// The pool does not exist.
+    pub async fn pool(&self, name: &str) -> Result<Pool> {
+        let (cluster, name) = (self.clone(), name.to_owned());
+        blocking(move || Pool::open_blocking(cluster, &name)).await
+    }
+
+    pub(crate) fn raw(&self) -> rados_t {
+        self.handle.raw
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_go_between_threads() {
+        fn assert_send_sync<T: Send + Sync>() {}
+        assert_send_sync::<Cluster>();
+        assert_send_sync::<Pool>();
+        assert_send_sync::<crate::Image>();
+    }
+
+    #[tokio::test]
+    async fn a_missing_conf_is_named() {
+        let options = ClusterOptions { conf: "does/not/exist.conf".into(), user: "nobody".into() };
+        let error = Cluster::connect(options).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "reading the conf for client.nobody with does/not/exist.conf: does not exist (errno 2)"
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! Images.
+
+use std::sync::{Arc, Mutex};
+
+use rbd_sys as sys;
+use tokio::sync::oneshot;
+
+use crate::error::{Result, blocking, c_name, check};
+use crate::handle::ImageHandle;
+use crate::pool::Pool;
+
+/// A set of image features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Features(pub u64);
+
+impl Features {
+    /// Snapshots can be cloned.
+    pub const LAYERING: Self = Self(sys::RBD_FEATURE_LAYERING);
+    /// Writers take turns.
+    pub const EXCLUSIVE_LOCK: Self = Self(sys::RBD_FEATURE_EXCLUSIVE_LOCK);
+    /// It is recorded which objects exist.
+    pub const OBJECT_MAP: Self = Self(sys::RBD_FEATURE_OBJECT_MAP);
+    /// It is recorded which objects changed since a snapshot.
+    pub const FAST_DIFF: Self = Self(sys::RBD_FEATURE_FAST_DIFF);
+    /// Flattening reaches into snapshots.
+    pub const DEEP_FLATTEN: Self = Self(sys::RBD_FEATURE_DEEP_FLATTEN);
+
+    /// Both.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// How an image is cut into objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// The image's size in bytes, at the point that the handle was opened at.
+    pub size: u64,
+    /// The size of an object in bytes.
+    pub object_size: u64,
+    /// Striping unit in bytes; the object size when there is no striping.
+    pub stripe_unit: u64,
+    /// Over how many objects a stripe goes; 1 when there is no striping.
+    pub stripe_count: u64,
+}
+
+impl Layout {
+    /// After how many bytes the mapping to objects repeats: I/O that does not cross this border touches as
+    /// few objects as can be.
+    pub fn period(self) -> u64 {
+        self.object_size * self.stripe_count.max(1)
+    }
+}
+
+/// An open image, at its head or at a snapshot. Cheap to clone; closed when the last clone and the last
+/// operation under way are gone.
+#[derive(Clone)]
+pub struct Image {
+    pub(crate) handle: Arc<ImageHandle>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Image").field(&self.handle.path).finish()
+    }
+}
+
+impl Image {
+    pub(crate) async fn open(pool: Pool, name: &str, snapshot: Option<&str>, read_only: bool) -> Result<Self> {
+        let (name, snapshot) = (name.to_owned(), snapshot.map(str::to_owned));
+        blocking(move || {
+            let path = match &snapshot {
+                None => format!("{}/{name}", pool.name()),
+                Some(snapshot) => format!("{}/{name}@{snapshot}", pool.name()),
+            };
+            let c_image = c_name(&name, "opening image")?;
+            let c_snap = snapshot.map(|snapshot| c_name(&snapshot, "opening image")).transpose()?;
+            let snap_ptr = c_snap.as_ref().map_or(std::ptr::null(), |snapshot| snapshot.as_ptr());
+            let mut raw: sys::rbd_image_t = std::ptr::null_mut();
+            let open = if read_only { sys::rbd_open_read_only } else { sys::rbd_open };
+            // SAFETY: a live context, valid C strings (or null for the head) and a place for the image.
+            let code = unsafe { open(pool.raw(), c_image.as_ptr(), &raw mut raw, snap_ptr) };
+            check(code, "opening image", &path)?;
+            Ok(Self { handle: Arc::new(ImageHandle { raw, path, pool, closed: Mutex::new(None) }) })
+        })
+        .await
+    }
+
+    /// `pool/image` or `pool/image@snapshot`, for messages.
+    pub fn path(&self) -> &str {
+        &self.handle.path
+    }
+
+    /// The pool that the image is in.
+    pub fn pool(&self) -> &Pool {
+        &self.handle.pool
+    }
+
+    /// Closes the image and waits until its watch is gone, so that it can be removed.
+    ///
+    /// With clones of the handle left this waits for them, too.
+    pub async fn close(self) {
+        let (closed, receiver) = oneshot::channel();
+        if let Ok(mut slot) = self.handle.closed.lock() {
+            *slot = Some(closed);
+        }
+        drop(self);
+        // an error means that the closing thread could not be had, which it has logged
+        let _ = receiver.await;
+    }
+
+    /// Size and objects.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn layout(&self) -> Result<Layout> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            let what = "looking at";
+            // SAFETY: plain integers and arrays: all zeroes is a value.
+            let mut info: sys::rbd_image_info_t = unsafe { std::mem::zeroed() };
+            // SAFETY: a live image and a place of the size that is passed.
+            let code = unsafe { sys::rbd_stat(handle.raw, &raw mut info, size_of_val(&info)) };
+            check(code, what, &handle.path)?;
+            let (mut stripe_unit, mut stripe_count) = (0, 0);
+            // SAFETY: a live image and a place to write to.
+            check(unsafe { sys::rbd_get_stripe_unit(handle.raw, &raw mut stripe_unit) }, what, &handle.path)?;
+            // SAFETY: as above.
+            check(unsafe { sys::rbd_get_stripe_count(handle.raw, &raw mut stripe_count) }, what, &handle.path)?;
+            Ok(Layout { size: info.size, object_size: info.obj_size, stripe_unit, stripe_count })
+        })
+        .await
+    }
+
+    /// The size in bytes, at the point that the handle was opened at.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn size(&self) -> Result<u64> {
+        self.number(sys::rbd_get_size).await
+    }
+
+    /// How many bytes at the start of a clone may still come from its parent, at the point that the handle
+    /// was opened at; 0 for an image without a parent.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn parent_overlap(&self) -> Result<u64> {
+        match self.number(sys::rbd_get_overlap).await {
+            Err(error) if error.is_not_found() => Ok(0),
+            other => other,
+        }
+    }
+
+    /// The feature mask.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn features(&self) -> Result<Features> {
+        self.number(sys::rbd_get_features).await.map(Features)
+    }
+
+    async fn number(&self, call: unsafe extern "C" fn(sys::rbd_image_t, *mut u64) -> libc::c_int) -> Result<u64> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            let mut value = 0;
+            // SAFETY: a live image and a place to write to.
+            let code = unsafe { call(handle.raw, &raw mut value) };
+            check(code, "looking at", &handle.path)?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// The internal id: it stays the same when an image is renamed, and differs between two images that had
+    /// the same name one after the other.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn id(&self) -> Result<String> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            let mut text = vec![0_u8; 256];
+            // SAFETY: a live image and a buffer of the length that is passed; librbd ends it with a zero.
+            let code = unsafe { sys::rbd_get_id(handle.raw, text.as_mut_ptr().cast(), text.len()) };
+            check(code, "looking at", &handle.path)?;
+            let len = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+            text.truncate(len);
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        })
+        .await
+    }
+
+    /// Changes the size, to a smaller one only with `allow_shrink`. Snapshots keep theirs.
+    ///
+    /// # Errors
+    /// The image would shrink and must not, or Ceph failed.
+    pub async fn resize(&self, size: u64, allow_shrink: bool) -> Result<()> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            // SAFETY: a live image; no progress callback.
+            let code = unsafe { sys::rbd_resize2(handle.raw, size, allow_shrink, None, std::ptr::null_mut()) };
+            check(code, "resizing", &handle.path).map(drop)
+        })
+        .await
+    }
+
+    /// Copies what a clone still has from its parent, so that it needs it no more.
+    ///
+    /// # Errors
+    /// The image is no clone ([`crate::Errno::INVALID`]), or Ceph failed.
+    pub async fn flatten(&self) -> Result<()> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            // SAFETY: a live image.
+            let code = unsafe { sys::rbd_flatten(handle.raw) };
+            check(code, "flattening", &handle.path).map(drop)
+        })
+        .await
+    }
+
+    /// A value of the image's own metadata; `None` when the key is not there.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn metadata(&self, key: &str) -> Result<Option<String>> {
+        let (handle, key) = (self.handle.clone(), key.to_owned());
+        blocking(move || {
+            let c_key = c_name(&key, "reading metadata of")?;
+            let mut room = 4096;
+            loop {
+                let mut value = vec![0_u8; room];
+                // SAFETY: a live image, a valid C string, and a buffer of `room` bytes.
+                let code = unsafe {
+                    sys::rbd_metadata_get(handle.raw, c_key.as_ptr(), value.as_mut_ptr().cast(), &raw mut room)
+                };
+                if code == -libc::ERANGE && room > value.len() {
+                    continue; // `room` now says how much is needed
+                }
+                return match check(code, "reading metadata of", &handle.path) {
+                    Ok(_) => {
+                        let len = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+                        value.truncate(len);
+                        Ok(Some(String::from_utf8_lossy(&value).into_owned()))
+                    }
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error),
+                };
+            }
+        })
+        .await
+    }
+
+    /// Sets a value of the image's own metadata.
+    ///
+    /// # Errors
+    /// The image is open only for reading, or Ceph failed.
+    pub async fn set_metadata(&self, key: &str, value: &str) -> Result<()> {
+        let (handle, key, value) = (self.handle.clone(), key.to_owned(), value.to_owned());
+        blocking(move || {
+            let what = "writing metadata of";
+            let (c_key, c_value) = (c_name(&key, what)?, c_name(&value, what)?);
+            // SAFETY: a live image and valid C strings.
+            let code = unsafe { sys::rbd_metadata_set(handle.raw, c_key.as_ptr(), c_value.as_ptr()) };
+            check(code, what, &handle.path).map(drop)
+        })
+        .await
+    }
+}
+

@@ -1,0 +1,185 @@
+//! Snapshots of an image.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rbd_sys as sys;
+
+use crate::error::{Error, Result, blocking, c_name, check};
+use crate::image::Image;
+
+/// A snapshot that a user made (those of groups, mirroring and the trash are not listed).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its id: greater than that of every earlier snapshot of the pool.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The image's size then, in bytes.
+    pub size: u64,
+}
+
+impl Image {
+    /// All user snapshots, oldest first. A handle opened only for reading sees those that were there when it
+    /// was opened.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            let mut room: libc::c_int = 16;
+            loop {
+                let empty = sys::rbd_snap_info_t { id: 0, size: 0, name: std::ptr::null() };
+                let places = usize::try_from(room).unwrap_or(0) + 1;
+                let mut infos = vec![empty; places];
+                room = libc::c_int::try_from(places).unwrap_or(libc::c_int::MAX);
+                // SAFETY: `infos` has `room` places; librbd fills at most that many.
+                let code = unsafe { sys::rbd_snap_list(handle.raw, infos.as_mut_ptr(), &raw mut room) };
+                if code == -libc::ERANGE {
+                    continue; // `room` now says how many there are
+                }
+                let count = usize::try_from(check(code, "listing the snapshots of", &handle.path)?).unwrap_or(0);
+                let mut snapshots = Vec::with_capacity(count);
+                let mut failed = None;
+                for info in &infos[..count] {
+                    let mut namespace = sys::RBD_SNAP_NAMESPACE_TYPE_USER;
+                    // SAFETY: a live image and a place to write to.
+                    let code =
+                        unsafe { sys::rbd_snap_get_namespace_type(handle.raw, info.id, &raw mut namespace) };
+                    if code == -libc::ENOENT {
+                        continue; // removed since the listing
+                    }
+                    if code < 0 {
+                        failed = Some(Error::new("looking at a snapshot of", handle.path.clone(), code.into()));
+                        break;
+                    }
+                    if namespace == sys::RBD_SNAP_NAMESPACE_TYPE_USER {
+                        // SAFETY: a filled entry's name is a C string owned by librbd until the clean-up below.
+                        let name = unsafe { std::ffi::CStr::from_ptr(info.name) }.to_string_lossy().into_owned();
+                        snapshots.push(Snapshot { id: info.id, name, size: info.size });
+                    }
+                }
+                if count > 0 {
+                    // SAFETY: frees the names of the filled entries, once.
+                    unsafe { sys::rbd_snap_list_end(infos.as_mut_ptr()) };
+                }
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+                snapshots.sort_by_key(|snapshot| snapshot.id);
+                return Ok(snapshots);
+            }
+        })
+        .await
+    }
+
+    /// Makes a snapshot. On an image whose exclusive lock another client holds this is asked of that client,
+    /// which keeps the lock (format spec 7.3).
+    ///
+    /// # Errors
+    /// One of that name exists ([`crate::Errno::EXISTS`]), the image is open only for reading, or Ceph failed.
+    pub async fn create_snapshot(&self, name: &str) -> Result<()> {
+        self.on_snapshot("making snapshot", name, |image, name| {
+            // SAFETY: a live image and a valid C string; no progress callback.
+            unsafe { sys::rbd_snap_create2(image, name, 0, None, std::ptr::null_mut()) }
+        })
+        .await
+    }
+
+    /// Removes a snapshot.
+    ///
+    /// # Errors
+    /// There is none of that name, it is protected or cloned ([`crate::Errno::BUSY`]), or Ceph failed.
+    pub async fn remove_snapshot(&self, name: &str) -> Result<()> {
+        self.on_snapshot("removing snapshot", name, |image, name| {
+            // SAFETY: a live image and a valid C string.
+            unsafe { sys::rbd_snap_remove(image, name) }
+        })
+        .await
+    }
+
+    /// Protects a snapshot, as cloning it demands.
+    ///
+    /// # Errors
+    /// There is none of that name, it is protected already ([`crate::Errno::BUSY`]), or Ceph failed.
+    pub async fn protect_snapshot(&self, name: &str) -> Result<()> {
+        self.on_snapshot("protecting snapshot", name, |image, name| {
+            // SAFETY: a live image and a valid C string.
+            unsafe { sys::rbd_snap_protect(image, name) }
+        })
+        .await
+    }
+
+    /// Takes the protection away.
+    ///
+    /// # Errors
+    /// The snapshot has clones ([`crate::Errno::BUSY`]), is not protected ([`crate::Errno::INVALID`]), or Ceph failed.
+    pub async fn unprotect_snapshot(&self, name: &str) -> Result<()> {
+        self.on_snapshot("unprotecting snapshot", name, |image, name| {
+            // SAFETY: a live image and a valid C string.
+            unsafe { sys::rbd_snap_unprotect(image, name) }
+        })
+        .await
+    }
+
+    /// Makes the image what it was at a snapshot.
+    ///
+    /// # Errors
+    /// There is none of that name, or Ceph failed.
+    pub async fn roll_back(&self, name: &str) -> Result<()> {
+        self.on_snapshot("rolling back to snapshot", name, |image, name| {
+            // SAFETY: a live image and a valid C string.
+            unsafe { sys::rbd_snap_rollback(image, name) }
+        })
+        .await
+    }
+
+    /// Whether a snapshot is protected.
+    ///
+    /// # Errors
+    /// There is none of that name, or Ceph failed.
+    pub async fn is_protected(&self, name: &str) -> Result<bool> {
+        let (handle, name) = (self.handle.clone(), name.to_owned());
+        blocking(move || {
+            let c_snap = c_name(&name, "looking at snapshot")?;
+            let mut protected = 0;
+            // SAFETY: a live image, a valid C string and a place to write to.
+            let code = unsafe { sys::rbd_snap_is_protected(handle.raw, c_snap.as_ptr(), &raw mut protected) };
+            check(code, "looking at snapshot", &format!("{}@{name}", handle.path))?;
+            Ok(protected != 0)
+        })
+        .await
+    }
+
+    /// When a snapshot was made, by the clock of the client that made it.
+    ///
+    /// # Errors
+    /// There is none of that id, or Ceph failed.
+    pub async fn snapshot_time(&self, id: u64) -> Result<SystemTime> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            // SAFETY: a live image and a place to write to.
+            let code = unsafe { sys::rbd_snap_get_timestamp(handle.raw, id, &raw mut time) };
+            check(code, "looking at a snapshot of", &handle.path)?;
+            let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
+            Ok(UNIX_EPOCH + Duration::new(secs, nanos))
+        })
+        .await
+    }
+
+    async fn on_snapshot(
+        &self,
+        what: &'static str,
+        name: &str,
+        call: impl FnOnce(sys::rbd_image_t, *const libc::c_char) -> libc::c_int + Send + 'static,
+    ) -> Result<()> {
+        let (handle, name) = (self.handle.clone(), name.to_owned());
+        blocking(move || {
+            let c_snap = c_name(&name, what)?;
+            let code = call(handle.raw, c_snap.as_ptr());
+            check(code, what, &format!("{}@{name}", handle.path)).map(drop)
+        })
+        .await
+    }
+}
