@@ -1,0 +1,128 @@
+"""The service under test: its configuration, its process, and when it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
+from database import Database
+from processes import Daemon, LabError, choose_port, port_is_free
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONF = """\
+[api]
+listen = "127.0.0.1:{port}"
+
+[database]
+url = "{database}"
+
+[auth]
+mode = "noauth"
+
+[volumes]
+source = "standalone"
+
+[volumes.ceph]
+conf = "{ceph}"
+user = "cindervault-volumes"
+pool = "{volumes}"
+
+[backups.ceph]
+conf = "{ceph}"
+user = "cindervault-backups"
+pool = "{backups}"
+
+[worker]
+"""
+
+
+class Service:
+    def __init__(self, directory: Path, project: str) -> None:
+        self.dir = directory
+        self.project = project
+        self.conf = directory / "cindervault.toml"
+        self.log = directory / "cindervault.log"
+        self.daemon = Daemon("cindervault", directory / "cindervault.pid", str(self.conf))
+
+    def start(self, cluster: Cluster, database: Database) -> None:
+        """Idempotent; returns when the API answers and a worker is up."""
+        if self.daemon.pid():
+            return
+        port = self._choose_port()
+        private = lambda name, flags: os.open(name, flags, 0o600)  # noqa: E731 - it holds the database's password
+        with open(self.conf, "w", opener=private) as file:
+            file.write(CONF.format(port=port, database=database.url(), ceph=cluster.conf,
+                                   volumes=VOLUMES_POOL, backups=BACKUPS_POOL))
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen([str(binary()), "serve", "--config", str(self.conf)], stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=log, start_new_session=True)
+        self.daemon.record(process.pid)
+        self._await_ready(process)
+
+    def stop(self) -> list[str]:
+        said = self.daemon.end()
+        return [said] if said else []
+
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port()}/v3/{self.project}"
+
+    def _choose_port(self) -> int:
+        if not os.environ.get("API_PORT") and self.conf.exists() and port_is_free(self._port()):
+            return self._port()
+        return choose_port("API_PORT", 8776, "the API")
+
+    def _port(self) -> int:
+        listen = next(line for line in self.conf.read_text().splitlines() if line.startswith("listen"))
+        return int(listen.strip('"').rsplit(":", 1)[1])
+
+    def _await_ready(self, process: subprocess.Popen, patience: float = 60.0) -> None:
+        deadline = time.monotonic() + patience
+        while (missing := self._missing()) is not None:
+            if process.poll() is not None:
+                raise LabError(f"cindervault ended with {process.returncode} while starting; {self.log} ends with\n"
+                               f"{self.last_words()}")
+            if time.monotonic() > deadline:
+                raise LabError(f"cindervault is not ready after {patience:.0f} s: {missing}; {self.log} ends with\n"
+                               f"{self.last_words()}")
+            time.sleep(0.02)  # an outside observer can only ask again
+
+    def _missing(self) -> str | None:
+        """What keeps the service from being ready."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port(), timeout=10)
+        try:
+            connection.request("GET", "/healthcheck")
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            if answer.status != 200 or text.strip() != "OK":
+                return f"GET /healthcheck answers {answer.status} {text!r}"
+            connection.request("GET", f"/v3/{self.project}/os-services")
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            if answer.status != 200:
+                return f"GET os-services answers {answer.status} {text}"
+            services = json.loads(text)["services"]
+        except (OSError, http.client.HTTPException) as error:
+            return f"the API does not answer: {error}"
+        finally:
+            connection.close()
+        if any(service["binary"] == "cinder-backup" and service["state"] == "up" for service in services):
+            return None
+        return f"no cinder-backup is up among {services}"
+
+    def last_words(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+def binary() -> Path:
+    given = os.environ.get("CINDERVAULT_BIN")
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    path = Path(given) if given else target / "release/cindervault"
+    if not os.access(path, os.X_OK):
+        raise LabError(f"there is no {path}: run `make build`, or name another with CINDERVAULT_BIN")
+    return path.resolve()
