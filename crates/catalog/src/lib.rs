@@ -16,17 +16,19 @@ mod store;
 mod text_enum;
 mod time;
 
+pub mod attachments;
 pub mod backups;
 pub mod jobs;
 pub mod page;
 pub mod quotas;
 pub mod services;
 pub mod snapshots;
+pub mod types;
 pub mod volumes;
 
 pub use error::{Error, Result};
 pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, MetadataEdit};
 pub use store::Catalog;
 pub use text_enum::UnknownWord;
 pub use time::Time;

@@ -42,9 +42,15 @@ impl Usage {
             )
         }) {
             let rows: Vec<TypedRow> = sqlx::query_as(
-                "SELECT volume_types.name, count(*), coalesce(sum(volumes.size_gib), 0)
+                // a volume that is growing counts with the size that it will have
+                "SELECT volume_types.name, count(*), coalesce(sum(greatest(volumes.size_gib, growing.size_gib)), 0)
                    FROM volumes
                    LEFT JOIN volume_types ON volume_types.id = volumes.volume_type_id
+                   LEFT JOIN LATERAL (
+                            SELECT max((jobs.spec->>'new_size_gib')::integer) AS size_gib
+                              FROM jobs
+                             WHERE volumes.status = 'extending' AND jobs.target_id = volumes.id
+                               AND jobs.kind = 'volume_extend' AND jobs.state IN ('ready', 'running')) AS growing ON true
                   WHERE volumes.project_id = $1 AND volumes.deleted_at IS NULL
                   GROUP BY volume_types.name",
             )

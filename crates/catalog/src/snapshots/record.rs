@@ -2,6 +2,7 @@
 
 use sqlx::{FromRow, PgConnection};
 
+use crate::page::Scope;
 use crate::text_enum::text_enum;
 use crate::{Metadata, ProjectId, Result, SnapshotId, Time, UserId, VolumeId};
 
@@ -63,10 +64,30 @@ pub struct Snapshot {
     pub deleted_at: Option<Time>,
 }
 
+/// The select list of [`Snapshot`] over the alias `s`.
+macro_rules! snapshot_columns {
+    () => {
+        "s.id, s.volume_id, s.project_id, s.user_id, s.name, s.description, s.size_gib, s.status, s.progress,
+         s.metadata, s.created_at, s.updated_at, s.deleted_at"
+    };
+}
+pub(super) use snapshot_columns;
+
 /// Locks the row of a live snapshot until the transaction ends.
 pub(crate) async fn lock(tx: &mut PgConnection, id: SnapshotId) -> Result<Option<Snapshot>> {
-    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE id = $1 AND deleted_at IS NULL FOR UPDATE")
-        .bind(id)
-        .fetch_optional(tx)
-        .await?)
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        snapshot_columns!(),
+        " FROM snapshots AS s WHERE s.id = $1 AND s.deleted_at IS NULL FOR UPDATE"
+    ))
+    .bind(id)
+    .fetch_optional(tx)
+    .await?)
+}
+
+/// As [`lock`], for a snapshot that is in the scope.
+pub(crate) async fn lock_in(tx: &mut PgConnection, id: SnapshotId, scope: &Scope) -> Result<Option<Snapshot>> {
+    Ok(lock(tx, id)
+        .await?
+        .filter(|snapshot| scope.project().is_none_or(|project| project == snapshot.project_id.as_str())))
 }

@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use crate::page::Scope;
 use crate::text_enum::text_enum;
 use crate::{BackupId, Metadata, ProjectId, Result, SnapshotId, Time, UserId, VolumeId, VolumeTypeId};
 
@@ -116,10 +117,30 @@ pub struct Volume {
     pub deleted_at: Option<Time>,
 }
 
+/// The select list of [`Volume`] over the alias `v`.
+macro_rules! volume_columns {
+    () => {
+        "v.id, v.project_id, v.user_id, v.name, v.description, v.size_gib, v.status, v.previous_status,
+         v.availability_zone, v.volume_type_id, v.snapshot_id, v.source_volume_id, v.source_backup_id, v.bootable,
+         v.multiattach, v.migration_status, v.encryption_key_id, v.host, v.metadata, v.admin_metadata,
+         v.image_metadata, v.created_at, v.updated_at, v.launched_at, v.deleted_at"
+    };
+}
+pub(super) use volume_columns;
+
 /// Locks the row of a live volume until the transaction ends.
 pub(crate) async fn lock(tx: &mut PgConnection, id: VolumeId) -> Result<Option<Volume>> {
-    Ok(sqlx::query_as("SELECT * FROM volumes WHERE id = $1 AND deleted_at IS NULL FOR UPDATE")
-        .bind(id)
-        .fetch_optional(tx)
-        .await?)
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        volume_columns!(),
+        " FROM volumes AS v WHERE v.id = $1 AND v.deleted_at IS NULL FOR UPDATE"
+    ))
+    .bind(id)
+    .fetch_optional(tx)
+    .await?)
+}
+
+/// As [`lock`], for a volume that is in the scope.
+pub(crate) async fn lock_in(tx: &mut PgConnection, id: VolumeId, scope: &Scope) -> Result<Option<Volume>> {
+    Ok(lock(tx, id).await?.filter(|volume| scope.project().is_none_or(|project| project == volume.project_id.as_str())))
 }

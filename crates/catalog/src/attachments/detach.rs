@@ -1,0 +1,68 @@
+//! Detaching a volume (API spec 11.1, `os-detach`).
+
+use uuid::Uuid;
+
+use crate::page::Scope;
+use crate::volumes::{self, Status};
+use crate::{Catalog, Result, VolumeId};
+
+/// Why a volume was not detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DetachRejected {
+    /// There is no such volume in the caller's sight.
+    #[error("there is no such volume")]
+    NotFound,
+    /// The volume has no such attachment.
+    #[error("the volume has no attachment {0}")]
+    NoSuchAttachment(Uuid),
+    /// It has several, and nobody said which is meant.
+    #[error("the volume has several attachments")]
+    Ambiguous,
+}
+
+impl Catalog {
+    /// Ends an attachment; the only one when none is named. With the last one the volume is `available`
+    /// again. A volume that is being backed up stays `backing-up` and will be `available` afterwards. A
+    /// volume without attachments is only freed of a status that says otherwise.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn detach_volume(
+        &self,
+        id: VolumeId,
+        scope: &Scope,
+        attachment: Option<Uuid>,
+    ) -> Result<std::result::Result<(), DetachRejected>> {
+        let mut tx = self.pool.begin().await?;
+        if volumes::lock_in(&mut tx, id, scope).await?.is_none() {
+            return Ok(Err(DetachRejected::NotFound));
+        }
+        let attached = super::of_volumes(&mut tx, &[id]).await?;
+        if attachment.is_none() && attached.len() > 1 {
+            return Ok(Err(DetachRejected::Ambiguous));
+        }
+        let ended = super::end(&mut tx, id, attachment).await?;
+        if let Some(attachment) = attachment
+            && ended == 0
+        {
+            return Ok(Err(DetachRejected::NoSuchAttachment(attachment)));
+        }
+        if attached.len() <= 1 {
+            sqlx::query(
+                "UPDATE volumes
+                    SET status = CASE WHEN status IN ('in-use', 'detaching', 'attaching') THEN $2 ELSE status END,
+                        previous_status = CASE WHEN status = 'backing-up' AND previous_status = 'in-use'
+                                               THEN $2 ELSE previous_status END,
+                        updated_at = now()
+                  WHERE id = $1",
+            )
+            .bind(id)
+            .bind(Status::Available)
+            .execute(&mut *tx)
+            .await?;
+            super::forget_mode(&mut tx, id).await?;
+        }
+        tx.commit().await?;
+        Ok(Ok(()))
+    }
+}

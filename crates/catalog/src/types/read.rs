@@ -1,0 +1,107 @@
+//! Looking volume types up.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use crate::page::{self, Column, Kind, Page, Query, Table, UnknownMarker};
+use crate::{Catalog, Metadata, Result, Time, VolumeTypeId};
+
+/// The name of the type of a volume for which nobody named one.
+pub const DEFAULT_TYPE: &str = "__DEFAULT__";
+
+/// A volume type's row.
+#[derive(Debug, Clone, FromRow)]
+pub struct VolumeType {
+    /// The type's id.
+    pub id: VolumeTypeId,
+    /// Its name, unique among the live ones.
+    pub name: String,
+    /// The administrator's description.
+    pub description: Option<String>,
+    /// Whether everybody may see and use it; otherwise only administrators.
+    pub is_public: bool,
+    /// What it asks of a backend.
+    #[sqlx(json)]
+    pub extra_specs: Metadata,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Option<Time>,
+    /// When it was deleted.
+    pub deleted_at: Option<Time>,
+}
+
+/// The select list of [`VolumeType`] over the alias `t`.
+macro_rules! type_columns {
+    () => {
+        "t.id, t.name, t.description, t.is_public, t.extra_specs, t.created_at, t.updated_at, t.deleted_at"
+    };
+}
+pub(super) use type_columns;
+
+/// How volume types are listed.
+pub static TABLE: Table = Table {
+    select: type_columns!(),
+    from: "volume_types AS t",
+    live: "t.deleted_at IS NULL",
+    project: None,
+    columns: &[
+        Column::new("id", "t.id", Kind::Uuid),
+        Column::new("created_at", "t.created_at", Kind::Time),
+        Column::nullable("updated_at", "t.updated_at", Kind::Time),
+        Column::new("name", "t.name", Kind::Text),
+        Column::nullable("description", "t.description", Kind::Text),
+        Column::new("is_public", "t.is_public", Kind::Boolean),
+    ],
+};
+
+impl Catalog {
+    /// One page of volume types. Whether private ones are seen is for the query's filters to say.
+    ///
+    /// # Errors
+    /// The database failed; the inner error says that the marker is unknown.
+    pub async fn volume_types(&self, query: &Query) -> Result<std::result::Result<Page<VolumeType>, UnknownMarker>> {
+        page::list(&self.pool, &TABLE, query).await
+    }
+
+    /// The live volume type with this id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn volume_type(&self, id: VolumeTypeId) -> Result<Option<VolumeType>> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            type_columns!(),
+            " FROM volume_types AS t WHERE t.id = $1 AND t.deleted_at IS NULL"
+        ))
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The type of a volume for which nobody named one; `None` when an administrator has removed it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn default_volume_type(&self) -> Result<Option<VolumeType>> {
+        let mut connection = self.pool.acquire().await?;
+        resolve(&mut connection, DEFAULT_TYPE).await
+    }
+}
+
+/// The live type with this id or, failing that, this name. It can not be deleted until the transaction ends.
+pub(crate) async fn resolve(tx: &mut PgConnection, word: &str) -> Result<Option<VolumeType>> {
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        type_columns!(),
+        " FROM volume_types AS t
+           WHERE (t.id = $1 OR t.name = $2) AND t.deleted_at IS NULL
+           ORDER BY t.id IS NOT DISTINCT FROM $1 DESC
+           LIMIT 1
+             FOR KEY SHARE"
+    ))
+    .bind(Uuid::try_parse(word).ok())
+    .bind(word)
+    .fetch_optional(tx)
+    .await?)
+}
