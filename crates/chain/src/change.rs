@@ -1,0 +1,120 @@
+//! Which extents of an image must be looked at.
+
+use std::ops::Range;
+
+use rbd::{DiffMode, Extent, Image, Layout, Pool};
+
+use crate::error::Result;
+use crate::extents::union;
+
+/// How much of an image one diff call covers, bytes: some hundred objects, so that its list stays small
+/// while the calls stay few.
+const STRIDE: u64 = 1 << 30;
+
+/// What may differ in an image between two points in time.
+#[derive(Debug)]
+pub(crate) struct Change {
+    image: Image,
+    from: Option<String>,
+    /// A range that the object's snapshots do not tell about: see [`Change::between`].
+    suspect: Range<u64>,
+    layout: Layout,
+}
+
+impl Change {
+    /// Everything that `image` holds at the point it was opened at, its parent's data included.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub(crate) async fn content_of(image: &Image) -> Result<Self> {
+        let layout = image.layout().await?;
+        Ok(Self { image: image.clone(), from: None, suspect: 0..0, layout })
+    }
+
+    /// What may differ between the snapshot `from` and the point that `image` (a handle on the image `name`
+    /// of `pool`) was opened at.
+    ///
+    /// librbd answers this from the snapshots of each object. For a clone that is not all: where an object
+    /// exists at neither point, the bytes came from the parent at the first and may not at the second, because
+    /// the image was made smaller and larger again in between. So the part of the parent that was visible at
+    /// `from` and is not at the second point is suspect as a whole.
+    ///
+    /// # Errors
+    /// There is no such snapshot, or Ceph failed.
+    pub(crate) async fn between(pool: &Pool, name: &str, from: &str, image: &Image) -> Result<Self> {
+        let layout = image.layout().await?;
+        let start = pool.open_read_only(name, Some(from)).await?;
+        let (before, after) = (start.parent_overlap().await?, image.parent_overlap().await?);
+        let suspect = after..before.min(layout.size).max(after);
+        Ok(Self { image: image.clone(), from: Some(from.to_owned()), suspect, layout })
+    }
+
+    /// Whether some of the extents are only suspects, so that comparing them with the target before writing
+    /// saves space.
+    pub(crate) fn has_suspects(&self) -> bool {
+        !self.suspect.is_empty()
+    }
+
+    /// The extents in a range, ascending, within the image's size.
+    async fn extents(&self, range: Range<u64>) -> Result<Vec<Extent>> {
+        let range = range.start..range.end.min(self.layout.size);
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found =
+            self.image.diff(self.from.as_deref(), range.clone(), self.from.is_none(), DiffMode::Precise).await?;
+        let (start, end) = (range.start.max(self.suspect.start), range.end.min(self.suspect.end));
+        if start < end {
+            return Ok(union(found, &[Extent { offset: start, len: end - start }]));
+        }
+        Ok(found)
+    }
+}
+
+/// Walks over the changes of one or two images, range by range.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    changes: [Option<&'a Change>; 2],
+    stride: u64,
+    at: u64,
+    end: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk over the union of the changes, from the start to `end`.
+    pub(crate) fn new(one: &'a Change, other: Option<&'a Change>, end: u64) -> Self {
+        // a diff of a striped image is only right when it starts where the striping does
+        let period = one.layout.period().max(other.map_or(1, |change| change.layout.period()));
+        Self { changes: [Some(one), other], stride: STRIDE.next_multiple_of(period), at: 0, end }
+    }
+
+    /// The extents of the next range, with where that range ends. `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<(Vec<Extent>, u64)>> {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let range = self.at..(self.at + self.stride).min(self.end);
+        let [one, other] = self.changes;
+        let lists = futures_util::future::try_join(extents_of(one, range.clone()), extents_of(other, range.clone()));
+        let (one, other) = lists.await?;
+        self.at = range.end;
+        Ok(Some((union(one, &other), range.end)))
+    }
+
+    /// Whether there is nothing at all. Looks only as far as the first extent.
+    pub(crate) async fn finds_nothing(mut self) -> Result<bool> {
+        while let Some((extents, _)) = self.next().await? {
+            if !extents.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+async fn extents_of(change: Option<&Change>, range: Range<u64>) -> Result<Vec<Extent>> {
+    match change {
+        Some(change) => change.extents(range).await,
+        None => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,152 @@
+//! How a running operation is watched and stopped, and how much memory it may use.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// A named step of an operation. Recorded before it is taken, so that whoever takes the job over knows how
+/// far it may have come; each can be taken again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Looking at what is there and choosing the parent.
+    Plan,
+    /// Making the base image of a full backup.
+    BaseImage,
+    /// Making the marker on the volume.
+    SourceSnapshot,
+    /// Copying.
+    Copy,
+    /// Making the snapshot on the base: the commit.
+    Commit,
+    /// Writing the metadata object.
+    Metadata,
+    /// Writing the volume in a restore.
+    Restore,
+    /// Removing the restore point.
+    RemovePoint,
+    /// Removing the base image.
+    RemoveBase,
+    /// Removing the marker from the volume.
+    RemoveMarker,
+}
+
+impl Step {
+    /// The step's name in records and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::BaseImage => "base-image",
+            Self::SourceSnapshot => "source-snapshot",
+            Self::Copy => "copy",
+            Self::Commit => "commit",
+            Self::Metadata => "metadata",
+            Self::Restore => "restore",
+            Self::RemovePoint => "remove-point",
+            Self::RemoveBase => "remove-base",
+            Self::RemoveMarker => "remove-marker",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why an operation must stop. What it has done so far is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Interrupted {
+    /// The job was cancelled.
+    #[error("the job was cancelled")]
+    Cancelled,
+    /// The job is no longer this worker's, or could not be recorded as such.
+    #[error("the job is no longer held by this worker")]
+    LeaseLost,
+}
+
+/// How far a copy has come, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// How much of the image has been dealt with, holes and unchanged parts included.
+    pub examined: u64,
+    /// How much was written.
+    pub copied: u64,
+    /// The image's size.
+    pub total: u64,
+}
+
+/// Records a step before it is taken; an error stops the operation there.
+pub type Recorder =
+    Box<dyn Fn(Step) -> Pin<Box<dyn Future<Output = std::result::Result<(), Interrupted>> + Send>> + Send + Sync>;
+
+/// What an operation is given by whoever drives it.
+pub struct Control {
+    /// Stops the operation at the next extent.
+    pub cancel: CancellationToken,
+    /// Where progress is published.
+    pub progress: watch::Sender<Progress>,
+    /// Bounds the memory of all copies of this worker together.
+    pub budget: Budget,
+    /// Records steps.
+    pub recorder: Recorder,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("cancelled", &self.cancel.is_cancelled()).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// A control that records nothing and that nobody stops, for tests and tools.
+    pub fn unattended(budget: Budget) -> Self {
+        Self {
+            cancel: CancellationToken::new(),
+            progress: watch::Sender::default(),
+            budget,
+            recorder: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
+        }
+    }
+
+    /// Announces a step.
+    pub(crate) async fn step(&self, step: Step) -> Result<(), Interrupted> {
+        self.check()?;
+        tracing::debug!(%step, "chain step");
+        (self.recorder)(step).await
+    }
+
+    /// Whether the operation may go on.
+    pub(crate) fn check(&self) -> Result<(), Interrupted> {
+        if self.cancel.is_cancelled() { Err(Interrupted::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// How many bytes may be in flight between reads and writes, over all copies that share it.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    permits: Arc<Semaphore>,
+    total: u32,
+}
+
+/// The unit that the budget is counted in, bytes.
+const GRAIN: u64 = 4096;
+
+impl Budget {
+    /// A budget of `bytes`. At least one whole object of the largest size that RBD allows (32 MiB) fits,
+    /// twice, because a comparing copy reads both sides.
+    pub fn new(bytes: u64) -> Self {
+        let total = u32::try_from(bytes.max(64 << 20) / GRAIN).unwrap_or(u32::MAX >> 4);
+        Self { permits: Arc::new(Semaphore::new(total as usize)), total }
+    }
+
+    /// Waits until `bytes` are free.
+    pub(crate) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).min(self.total);
+        self.permits.clone().acquire_many_owned(grains).await.ok()
+    }
+}

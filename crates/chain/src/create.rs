@@ -1,0 +1,294 @@
+//! Making a backup (format spec 2 and 7.4).
+//!
+//! 1. *plan*: look at what an interrupted attempt left; choose the parent: the first candidate whose restore
+//!    point is on its base and whose starting point is still on the volume. None: a full backup.
+//! 2. *base-image*: a full backup gets an image of its own.
+//! 3. *source-snapshot*: the marker on the volume; a backup of a volume snapshot needs none.
+//! 4. *copy*: what the volume's image says has changed since the parent's starting point, and what differs
+//!    between the parent's restore point and the base's head.
+//! 5. *commit*: the equally named snapshot on the base. With it the backup exists.
+//! 6. *metadata*: the object with the volume's metadata.
+//!
+//! The second half of step 4 is what makes the chain safe against leftovers. The head of a base may hold
+//! more than the parent's restore point: part of a failed attempt, or a newer backup that has been deleted
+//! since. The diff of the volume does not cover all of that: an object that was written and discarded again
+//! between the two points is a hole at both of them, so that the volume's diff is silent about it while the
+//! head still holds its data.
+
+use std::time::SystemTime;
+
+use rbd::{Errno, Features, Image, Pool, Snapshot};
+use uuid::Uuid;
+
+use crate::Pools;
+use crate::change::{Change, Walk};
+use crate::control::{Control, Step};
+use crate::copy::{Copy, Known};
+use crate::delete;
+use crate::error::{Error, Result};
+use crate::metadata::{self, VolumeMetadata};
+use crate::names::{Marker, base_image, volume_snapshot};
+use crate::point::{BaseRef, markers, only_marker};
+
+/// What base images have: the features that Cinder gives them (format spec 1.6).
+const BASE_FEATURES: Features =
+    Features::LAYERING.with(Features::EXCLUSIVE_LOCK).with(Features::OBJECT_MAP).with(Features::FAST_DIFF);
+
+/// What is to be backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The backup's id.
+    pub backup: Uuid,
+    /// The volume's id.
+    pub volume: Uuid,
+    /// The volume's image.
+    pub image: String,
+    /// The volume snapshot to back up, or the volume as it stands now.
+    pub snapshot: Option<Uuid>,
+    /// Backups of this volume that may serve as the parent, best first; empty for a full backup.
+    pub parents: Vec<BaseRef>,
+    /// The volume's metadata, stored beside the data.
+    pub metadata: VolumeMetadata,
+}
+
+/// The backup that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its base image.
+    pub base: String,
+    /// Its snapshot on the base.
+    pub marker: String,
+    /// The parent; `None` for a full backup.
+    pub parent: Option<Uuid>,
+    /// The image's size then, in bytes.
+    pub size: u64,
+    /// How much was written, in bytes.
+    pub written: u64,
+}
+
+/// Where an incremental backup starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Start {
+    parent: Uuid,
+    base: String,
+    /// The parent's restore point on the base.
+    point: String,
+    /// The snapshot of the volume's image with the same content.
+    from: String,
+}
+
+/// Makes a backup, or finishes one that an interrupted call began.
+///
+/// After an error the caller either calls again or calls [`abandon`].
+///
+/// # Errors
+/// The volume's image or snapshot is gone, Ceph failed, or the operation was interrupted.
+pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Result<Created> {
+    control.step(Step::Plan).await?;
+    if let Some(done) = find_commit(pools, request).await? {
+        return finish(pools, request, control, done).await;
+    }
+    // a volume snapshot is only read; a marker has to be made, which needs a handle that may write
+    let source = match request.snapshot {
+        None => open_volume(&pools.volumes, &request.image, false).await?,
+        Some(_) => open_volume(&pools.volumes, &request.image, true).await?,
+    };
+    let start = choose_start(pools, request, &source).await?;
+    let own_base = base_image(request.volume, request.backup);
+
+    let mut known = Known::Nothing;
+    let base = if let Some(start) = &start {
+        start.base.clone()
+    } else {
+        control.step(Step::BaseImage).await?;
+        known = prepare_base(&pools.backups, &own_base, source.size().await?).await?;
+        own_base
+    };
+
+    control.step(Step::SourceSnapshot).await?;
+    let (marker, point) = source_point(request, &source).await?;
+    source.close().await;
+
+    control.step(Step::Copy).await?;
+    let from = pools.volumes.open_read_only(&request.image, Some(&point)).await?;
+    let size = from.size().await?;
+    let to = pools.backups.open(&base).await?;
+    if to.size().await? != size {
+        to.resize(size, true).await?;
+    }
+    let moved = match &start {
+        None => {
+            let content = Change::content_of(&from).await?;
+            Copy { from: &from, to: &to, known }.run(Walk::new(&content, None, size), control).await?
+        }
+        Some(start) => {
+            let changed = Change::between(&pools.volumes, &request.image, &start.from, &from).await?;
+            let head = pools.backups.open_read_only(&base, None).await?;
+            let leftover = Change::between(&pools.backups, &base, &start.point, &head).await?;
+            let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
+            Copy { from: &from, to: &to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?
+        }
+    };
+
+    control.step(Step::Commit).await?;
+    match to.create_snapshot(marker.name()).await {
+        Ok(()) => {}
+        Err(error) if error.errno == Errno::EXISTS => {} // a retried request of librbd's own
+        Err(error) => return Err(error.into()),
+    }
+    to.close().await;
+    let done = Created {
+        base,
+        marker: marker.name().to_owned(),
+        parent: start.map(|start| start.parent),
+        size,
+        written: moved.written,
+    };
+    finish(pools, request, control, done).await
+}
+
+async fn finish(pools: &Pools, request: &Request, control: &Control, done: Created) -> Result<Created> {
+    control.step(Step::Metadata).await?;
+    metadata::write(&pools.backups, request.backup, &request.metadata).await?;
+    tracing::info!(backup = %request.backup, base = %done.base, size = done.size, written = done.written, "backup made");
+    Ok(done)
+}
+
+/// Undoes what an attempt that failed for good has left: the marker, and everything of this backup in the
+/// backup pool. Leaves the head of a shared base as it is; the next backup sets it right.
+///
+/// # Errors
+/// Ceph failed; calling again is right.
+pub async fn abandon(pools: &Pools, request: &Request, control: &Control) -> Result<()> {
+    let mut bases = vec![base_image(request.volume, request.backup)];
+    bases.extend(request.parents.iter().filter_map(|parent| parent.base.clone()));
+    bases.dedup();
+    for base in bases {
+        let reference =
+            BaseRef { backup: request.backup, volume: request.volume, base: Some(base), snapshot: request.snapshot };
+        let what = delete::Request { reference, image: request.image.clone(), sole_legacy: false, failed: true };
+        delete::delete(pools, &what, control).await?;
+    }
+    Ok(())
+}
+
+/// Whether an earlier attempt got as far as its commit.
+async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>> {
+    let own = base_image(request.volume, request.backup);
+    let candidates = request.parents.iter().filter_map(|parent| Some((parent.base.clone()?, Some(parent.backup))));
+    let mut seen: Vec<String> = Vec::new();
+    for (base, parent) in std::iter::once((own, None)).chain(candidates) {
+        if seen.contains(&base) {
+            continue;
+        }
+        let image = match pools.backups.open_read_only(&base, None).await {
+            Ok(image) => image,
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let snapshots = image.snapshots().await?;
+        if let Some(point) = only_marker(&image, &snapshots, request.backup)? {
+            // the parent is the restore point just before ours
+            let before = markers(&snapshots).filter(|(_, snapshot)| snapshot.id < point.id).last();
+            let parent = parent.and(before.map(|(marker, _)| marker.backup()));
+            let (marker, size) = (point.name.clone(), point.size);
+            return Ok(Some(Created { base, marker, parent, size, written: 0 }));
+        }
+        seen.push(base);
+    }
+    Ok(None)
+}
+
+/// The first candidate from which an increment is right.
+async fn choose_start(pools: &Pools, request: &Request, source: &Image) -> Result<Option<Start>> {
+    if request.parents.is_empty() {
+        return Ok(None);
+    }
+    let on_volume = source.snapshots().await?;
+    let end = match request.snapshot {
+        Some(snapshot) => Some(require_snapshot(source, &on_volume, snapshot)?.id),
+        None => only_marker(source, &on_volume, request.backup)?.map(|marker| marker.id),
+    };
+    for parent in &request.parents {
+        let point = match parent.find(&pools.backups).await {
+            Ok(point) => point,
+            Err(error @ (Error::NoBase { .. } | Error::NoRestorePoint { .. } | Error::StrangeBase { .. })) => {
+                tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        // a plain copy has no point from which a difference could be taken
+        let Some(snapshot) = point.snapshot else { continue };
+        let marked = only_marker(source, &on_volume, parent.backup)?;
+        let from = marked.or_else(|| {
+            let name = volume_snapshot(parent.snapshot?);
+            on_volume.iter().find(|snapshot| snapshot.name == name)
+        });
+        let Some(from) = from.filter(|from| end.is_none_or(|end| from.id < end)) else {
+            tracing::info!(parent = %parent.backup, "the volume no longer has the point that this backup was made at");
+            continue;
+        };
+        // a base that is shorter than what it was made of is a truncated copy (format spec 3.7)
+        let base = pools.backups.open_read_only(&point.base, Some(&snapshot)).await?;
+        if base.size().await? != from.size {
+            tracing::warn!(parent = %parent.backup, "the base and the volume's snapshot differ in size");
+            continue;
+        }
+        return Ok(Some(Start { parent: parent.backup, base: point.base, point: snapshot, from: from.name.clone() }));
+    }
+    Ok(None)
+}
+
+/// Makes the base image of a full backup, in place of one that an interrupted attempt left half-filled.
+async fn prepare_base(pool: &Pool, name: &str, size: u64) -> Result<Known> {
+    match pool.create_image(name, size, Some(BASE_FEATURES), None).await {
+        Ok(()) => return Ok(Known::Empty),
+        Err(error) if error.errno == Errno::EXISTS => {}
+        Err(error) => return Err(error.into()),
+    }
+    let image = pool.open_read_only(name, None).await?;
+    if markers(&image.snapshots().await?).next().is_some() {
+        return Err(Error::BaseTaken { image: image.path().to_owned() });
+    }
+    image.close().await;
+    delete::remove_image(pool, name).await?;
+    pool.create_image(name, size, Some(BASE_FEATURES), None).await?;
+    Ok(Known::Empty)
+}
+
+/// The marker's name and the snapshot of the volume's image to copy from.
+async fn source_point(request: &Request, source: &Image) -> Result<(Marker, String)> {
+    let on_volume = source.snapshots().await?;
+    if let Some(snapshot) = request.snapshot {
+        let point = require_snapshot(source, &on_volume, snapshot)?;
+        return Ok((Marker::new(request.backup, SystemTime::now()), point.name.clone()));
+    }
+    if let Some(marker) = only_marker(source, &on_volume, request.backup)? {
+        let name = marker.name.clone();
+        return Ok((Marker::parse(&name).unwrap_or_else(|| Marker::new(request.backup, SystemTime::now())), name));
+    }
+    let marker = Marker::new(request.backup, SystemTime::now());
+    source.create_snapshot(marker.name()).await?;
+    let name = marker.name().to_owned();
+    Ok((marker, name))
+}
+
+fn require_snapshot<'a>(source: &Image, on_volume: &'a [Snapshot], snapshot: Uuid) -> Result<&'a Snapshot> {
+    let name = volume_snapshot(snapshot);
+    on_volume
+        .iter()
+        .find(|candidate| candidate.name == name)
+        .ok_or_else(|| Error::NoVolumeSnapshot { image: source.path().to_owned(), snapshot: name })
+}
+
+async fn open_volume(pool: &Pool, name: &str, read_only: bool) -> Result<Image> {
+    let opened = if read_only { pool.open_read_only(name, None).await } else { pool.open(name).await };
+    opened.map_err(|error| {
+        if error.is_not_found() {
+            Error::NoVolumeImage { image: format!("{}/{name}", pool.name()) }
+        } else {
+            error.into()
+        }
+    })
+}

@@ -1,0 +1,191 @@
+//! Removing a backup (format spec 5.2), by the ownership rule of 5.3.
+//!
+//! The restore point goes first, then, with the last one, the base, then the metadata object, then the
+//! marker on the volume. Each is skipped when it is gone already, so that the whole can be repeated.
+
+use std::time::{Duration, Instant};
+
+use rbd::{Errno, Pool};
+
+use crate::Pools;
+use crate::control::{Control, Step};
+use crate::error::{Error, Result};
+use crate::names::{base_image, legacy_base_image, metadata_object};
+use crate::point::{BaseRef, markers, only_marker};
+
+/// How long removing an image that is watched is tried before it goes to the trash: the watch of a client
+/// that died is dropped after 30 s; two of those (format spec 5.2).
+const BUSY_LIMIT: Duration = Duration::from_mins(1);
+
+/// What is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The backup.
+    pub reference: BaseRef,
+    /// The volume's image, which may carry the marker; it need not exist any more.
+    pub image: String,
+    /// Whether the records hold no other backup of the volume that could live in the legacy base, so that
+    /// this one may take that image along (format spec 5.3 c).
+    pub sole_legacy: bool,
+    /// Whether the backup never became available. A failed backup owns nothing without a proof.
+    pub failed: bool,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deleted {
+    /// A restore point was there.
+    pub point: bool,
+    /// The base went with it.
+    pub base: bool,
+    /// The base was in use and was moved to the pool's trash instead.
+    pub trashed: bool,
+    /// A marker was there.
+    pub marker: bool,
+}
+
+/// Removes a backup.
+///
+/// # Errors
+/// The restore point has clones, the base has snapshots of somebody else's, Ceph failed, or the operation
+/// was interrupted. Calling again goes on where this one stopped.
+pub async fn delete(pools: &Pools, request: &Request, control: &Control) -> Result<Deleted> {
+    let mut deleted = Deleted::default();
+    for name in request.reference.names()? {
+        if remove_from_base(pools, request, control, &name, &mut deleted).await? {
+            break;
+        }
+    }
+    control.step(Step::Metadata).await?;
+    pools.backups.remove_object(&metadata_object(request.reference.backup)).await?;
+    control.step(Step::RemoveMarker).await?;
+    deleted.marker = remove_marker(pools, request).await?;
+    tracing::info!(backup = %request.reference.backup, ?deleted, "backup removed");
+    Ok(deleted)
+}
+
+/// Removes what the image `name` holds of the backup. Returns whether that was the backup's image.
+async fn remove_from_base(
+    pools: &Pools,
+    request: &Request,
+    control: &Control,
+    name: &str,
+    deleted: &mut Deleted,
+) -> Result<bool> {
+    let pool = &pools.backups;
+    let image = match pool.open_read_only(name, None).await {
+        Ok(image) => image,
+        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let backup = request.reference.backup;
+    let snapshots = image.snapshots().await?;
+    let own = only_marker(&image, &snapshots, backup)?.map(|snapshot| snapshot.name.clone());
+    let others = markers(&snapshots).filter(|(marker, _)| marker.backup() != backup).count();
+    let foreign: Vec<&str> = snapshots
+        .iter()
+        .map(|snapshot| snapshot.name.as_str())
+        .filter(|name| crate::names::Marker::parse(name).is_none())
+        .collect();
+    let path = image.path().to_owned();
+    image.close().await;
+
+    if let Some(own) = &own {
+        control.step(Step::RemovePoint).await?;
+        remove_point(pool, name, own, &path).await?;
+        deleted.point = true;
+    }
+    if others > 0 {
+        return Ok(own.is_some());
+    }
+    if !owns(request, name, own.is_some()) {
+        return Ok(false);
+    }
+    if !foreign.is_empty() {
+        return Err(Error::ForeignSnapshots { image: path, snapshots: foreign.join(", ") });
+    }
+    control.step(Step::RemoveBase).await?;
+    deleted.trashed = remove_image(pool, name).await?;
+    deleted.base = true;
+    Ok(true)
+}
+
+/// Whether an image without other restore points may be removed for this backup.
+fn owns(request: &Request, name: &str, had_point: bool) -> bool {
+    let reference = &request.reference;
+    if name == legacy_base_image(reference.volume) {
+        // (c): an image that several backups may share; a restore point of ours in it proves nothing about
+        // copies without one
+        return request.sole_legacy && !request.failed;
+    }
+    // (b), or (a): named by our own row, or carrying our restore point
+    name == base_image(reference.volume, reference.backup)
+        || had_point
+        || (!request.failed && reference.base.as_deref() == Some(name))
+}
+
+async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str) -> Result<()> {
+    let image = pool.open(name).await?;
+    if image.is_protected(snapshot).await? {
+        match image.unprotect_snapshot(snapshot).await {
+            Ok(()) => {}
+            Err(error) if error.errno == Errno::BUSY => {
+                return Err(Error::Cloned { image: path.to_owned(), snapshot: snapshot.to_owned() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match image.remove_snapshot(snapshot).await {
+        Ok(()) => {}
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error.into()),
+    }
+    image.close().await;
+    Ok(())
+}
+
+/// Removes an image. One that stays in use is moved to the trash: returns whether that was done.
+///
+/// # Errors
+/// Ceph failed.
+pub(crate) async fn remove_image(pool: &Pool, name: &str) -> Result<bool> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match pool.remove_image(name).await {
+            Ok(()) => return Ok(false),
+            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) if error.errno == Errno::BUSY && started.elapsed() + pause < BUSY_LIMIT => {
+                tracing::info!(image = name, pause_ms = pause.as_millis(), "the image is in use; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            Err(error) if error.errno == Errno::BUSY => {
+                pool.trash_image(name).await?;
+                tracing::warn!(image = name, pool = pool.name(), "the image stayed in use and was moved to the trash");
+                return Ok(true);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Removes the backup's marker from the volume, if volume and marker are there. The marker is the point from
+/// which a later increment of this very backup would start: with the backup gone nobody needs it.
+async fn remove_marker(pools: &Pools, request: &Request) -> Result<bool> {
+    let seen = match pools.volumes.open_read_only(&request.image, None).await {
+        Ok(image) => image,
+        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let snapshots = seen.snapshots().await?;
+    let Some(marker) = only_marker(&seen, &snapshots, request.reference.backup)? else { return Ok(false) };
+    let image = pools.volumes.open(&request.image).await?;
+    let removed = image.remove_snapshot(&marker.name).await;
+    image.close().await;
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a chain operation did not succeed.
+
+use uuid::Uuid;
+
+use crate::control::Interrupted;
+
+/// A failure of a chain operation. The texts end up in `fail_reason` and are read by users: they say what is
+/// wrong and, where somebody can do something about it, what.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Ceph failed.
+    #[error(transparent)]
+    Ceph(#[from] rbd::Error),
+    /// Somebody asked for the job to be cancelled, or this worker must not go on with it.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// The volume's image is gone.
+    #[error("the volume's image {image} does not exist")]
+    NoVolumeImage {
+        /// `pool/image`.
+        image: String,
+    },
+    /// The snapshot that was to be backed up is gone.
+    #[error("the volume's image {image} has no snapshot {snapshot}")]
+    NoVolumeSnapshot {
+        /// `pool/image`.
+        image: String,
+        /// The snapshot's name.
+        snapshot: String,
+    },
+    /// The base image is gone.
+    #[error("the backup's base image is missing: none of {images} exists in pool {pool}")]
+    NoBase {
+        /// The names that were looked for.
+        images: String,
+        /// The pool.
+        pool: String,
+    },
+    /// The base is there, the backup's snapshot on it is not. Reading the head instead would give another
+    /// point in time (format spec 3.6).
+    #[error("{image} has no restore point of backup {backup}, but some of other backups")]
+    NoRestorePoint {
+        /// `pool/image`.
+        image: String,
+        /// The backup.
+        backup: Uuid,
+    },
+    /// Two snapshots claim to be the backup.
+    #[error("{image} has {count} restore points of backup {backup}: it can not be told which is right")]
+    AmbiguousRestorePoint {
+        /// `pool/image`.
+        image: String,
+        /// The backup.
+        backup: Uuid,
+        /// How many.
+        count: usize,
+    },
+    /// A new base would have the name of an image that is somebody else's.
+    #[error("{image} exists already and holds other backups")]
+    BaseTaken {
+        /// `pool/image`.
+        image: String,
+    },
+    /// The base has snapshots that are no backups, so that it can not be removed.
+    #[error("{image} has snapshots that are no backups ({snapshots}): remove them, then delete the backup again")]
+    ForeignSnapshots {
+        /// `pool/image`.
+        image: String,
+        /// Their names.
+        snapshots: String,
+    },
+    /// The restore point has clones.
+    #[error(
+        "restore point {snapshot} of {image} is protected and has clones: flatten or remove them, then delete the backup again"
+    )]
+    Cloned {
+        /// `pool/image`.
+        image: String,
+        /// The snapshot's name.
+        snapshot: String,
+    },
+    /// An image name in the records is not one that a backup can have.
+    #[error("the backup's record names the image {image:?}, which is not a base of volume {volume}")]
+    StrangeBase {
+        /// The name.
+        image: String,
+        /// The volume.
+        volume: Uuid,
+    },
+    /// The metadata object is too large for Cinder to read.
+    #[error("the volume's metadata takes {len} bytes, more than the {limit} that can be stored with a backup")]
+    MetadataTooLarge {
+        /// Its length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The metadata object can not be understood.
+    #[error("the metadata object {object} can not be read: {reason}")]
+    BadMetadata {
+        /// The object.
+        object: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The result of a chain operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether the operation was stopped from outside rather than having failed.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted(_))
+    }
+}

@@ -1,0 +1,130 @@
+//! Finding a backup's restore point on disk.
+
+use rbd::{Image, Pool, Snapshot};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::names::{Marker, base_image, legacy_base_image};
+
+/// What the records say about where a backup is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseRef {
+    /// The backup.
+    pub backup: Uuid,
+    /// The volume that it was made of.
+    pub volume: Uuid,
+    /// The base image from `service_metadata`; `None` on rows of old releases.
+    pub base: Option<String>,
+    /// The volume snapshot that it was made of, if one.
+    pub snapshot: Option<Uuid>,
+}
+
+/// Where a backup is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestorePoint {
+    /// The base image.
+    pub base: String,
+    /// Its snapshot; `None` for a plain copy of an old release, whose head is the backup.
+    pub snapshot: Option<String>,
+}
+
+impl BaseRef {
+    /// The names that the base may have, most likely first (format spec 1.1 and 3.5).
+    ///
+    /// # Errors
+    /// The recorded name is not one that a base of this volume can have: following it could destroy
+    /// somebody else's image.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let own = base_image(self.volume, self.backup);
+        let legacy = legacy_base_image(self.volume);
+        match &self.base {
+            Some(base) => {
+                let label = base.strip_prefix(&format!("volume-{}.backup.", self.volume));
+                if label.is_some_and(|label| label == "base" || Uuid::try_parse(label).is_ok()) {
+                    Ok(vec![base.clone()])
+                } else {
+                    Err(Error::StrangeBase { image: base.clone(), volume: self.volume })
+                }
+            }
+            None if self.snapshot.is_some() => Ok(vec![legacy, own]),
+            None => Ok(vec![own, legacy]),
+        }
+    }
+
+    /// Finds the restore point.
+    ///
+    /// # Errors
+    /// The base or the restore point is not there, or Ceph failed.
+    pub(crate) async fn find(&self, pool: &Pool) -> Result<RestorePoint> {
+        let names = self.names()?;
+        let mut without = None;
+        for name in &names {
+            let image = match pool.open_read_only(name, None).await {
+                Ok(image) => image,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let snapshots = image.snapshots().await?;
+            if let Some(own) = only_marker(&image, &snapshots, self.backup)? {
+                return Ok(RestorePoint { base: name.clone(), snapshot: Some(own.name.clone()) });
+            }
+            if markers(&snapshots).next().is_none() {
+                // a plain copy of an old release: the head is the backup
+                return Ok(RestorePoint { base: name.clone(), snapshot: None });
+            }
+            without = Some(image.path().to_owned());
+        }
+        Err(match without {
+            Some(image) => Error::NoRestorePoint { image, backup: self.backup },
+            None => Error::NoBase { images: names.join(", "), pool: pool.name().to_owned() },
+        })
+    }
+}
+
+/// The snapshots that mark backups, with what they mark.
+pub(crate) fn markers(snapshots: &[Snapshot]) -> impl Iterator<Item = (Marker, &Snapshot)> {
+    snapshots.iter().filter_map(|snapshot| Marker::parse(&snapshot.name).map(|marker| (marker, snapshot)))
+}
+
+/// The one snapshot that marks `backup`.
+///
+/// # Errors
+/// There are two.
+pub(crate) fn only_marker<'a>(image: &Image, snapshots: &'a [Snapshot], backup: Uuid) -> Result<Option<&'a Snapshot>> {
+    let mut own = markers(snapshots).filter(|(marker, _)| marker.backup() == backup).map(|(_, snapshot)| snapshot);
+    let first = own.next();
+    let more = own.count();
+    if more > 0 {
+        return Err(Error::AmbiguousRestorePoint { image: image.path().to_owned(), backup, count: more + 1 });
+    }
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(base: Option<&str>, snapshot: Option<Uuid>) -> BaseRef {
+        BaseRef { backup: Uuid::from_u128(2), volume: Uuid::from_u128(1), base: base.map(str::to_owned), snapshot }
+    }
+
+    #[test]
+    fn a_recorded_base_must_be_one_of_the_volume() {
+        let root = base_image(Uuid::from_u128(1), Uuid::from_u128(9));
+        assert_eq!(reference(Some(&root), None).names().unwrap(), [root]);
+        let legacy = legacy_base_image(Uuid::from_u128(1));
+        assert_eq!(reference(Some(&legacy), None).names().unwrap(), [legacy.clone()]);
+        let foreign = base_image(Uuid::from_u128(3), Uuid::from_u128(2));
+        for strange in [foreign.as_str(), "", "volume-x", "../etc", "volume-00000000-0000-0000-0000-000000000001"] {
+            assert!(matches!(reference(Some(strange), None).names(), Err(Error::StrangeBase { .. })), "{strange}");
+        }
+    }
+
+    #[test]
+    fn an_old_row_is_looked_for_by_both_names() {
+        let own = base_image(Uuid::from_u128(1), Uuid::from_u128(2));
+        let legacy = legacy_base_image(Uuid::from_u128(1));
+        assert_eq!(reference(None, None).names().unwrap(), [own.clone(), legacy.clone()]);
+        assert_eq!(reference(None, Some(Uuid::from_u128(5))).names().unwrap(), [legacy, own]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Writing a backup onto a volume (format spec 3 and 7.5).
+//!
+//! The cheapest plan that is right is taken:
+//!
+//! | what the volume's image is | plan | cost |
+//! |---|---|---|
+//! | a hole from end to end | [`Plan::Fill`]: write what the backup holds | the backup's data |
+//! | still carries the point that the backup was made at | [`Plan::Repair`]: undo what changed since | what changed |
+//! | anything else | [`Plan::Compare`]: look at all that either holds, write what differs | reading both |
+//!
+//! A restore leaves no snapshot on the volume, never makes it smaller, and keeps holes holes.
+
+use rbd::Image;
+use uuid::Uuid;
+
+use crate::Pools;
+use crate::change::{Change, Walk};
+use crate::control::{Control, Step};
+use crate::copy::{Copy, Known};
+use crate::error::{Error, Result};
+use crate::names::volume_snapshot;
+use crate::point::{BaseRef, only_marker};
+
+/// What is to be restored, and onto what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The backup.
+    pub reference: BaseRef,
+    /// The image that is written. It must exist and nobody else may be writing to it.
+    pub image: String,
+}
+
+/// How the volume was brought to the backup's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// It was empty.
+    Fill,
+    /// Only what changed since the backup.
+    Repair,
+    /// By comparing both.
+    Compare,
+}
+
+/// A restore that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// How.
+    pub plan: Plan,
+    /// The backup's size in bytes.
+    pub size: u64,
+    /// How much was looked at, in bytes.
+    pub examined: u64,
+    /// How much was written, in bytes.
+    pub written: u64,
+}
+
+/// Restores a backup. Can be repeated after an error or an interruption.
+///
+/// # Errors
+/// The restore point is not there, the volume's image is not there, Ceph failed, or the operation was
+/// interrupted. The volume's content is then undefined.
+pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Result<Restored> {
+    control.step(Step::Plan).await?;
+    let point = request.reference.find(&pools.backups).await?;
+    let from = pools.backups.open_read_only(&point.base, point.snapshot.as_deref()).await?;
+    let size = from.size().await?;
+    let to = pools.volumes.open(&request.image).await.map_err(|error| {
+        if error.is_not_found() {
+            Error::NoVolumeImage { image: format!("{}/{}", pools.volumes.name(), request.image) }
+        } else {
+            error.into()
+        }
+    })?;
+
+    control.step(Step::Restore).await?;
+    // an encrypted volume's image is larger than its GiB (format spec 3.7)
+    if to.size().await? < size {
+        to.resize(size, false).await?;
+    }
+    let end = to.size().await?;
+
+    let held = pools.volumes.open_read_only(&request.image, None).await?;
+    let marker = marked_at(&held, &request.reference, point.snapshot.as_deref(), size).await?;
+    let everything = Change::content_of(&held).await?;
+    let (plan, moved) = if let Some(marker) = marker {
+        let changed = Change::between(&pools.volumes, &request.image, &marker, &held).await?;
+        let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
+        let copy = Copy { from: &from, to: &to, known };
+        (Plan::Repair, copy.run(Walk::new(&changed, None, end), control).await?)
+    } else {
+        let content = Change::content_of(&from).await?;
+        if Walk::new(&everything, None, end).finds_nothing().await? {
+            let copy = Copy { from: &from, to: &to, known: Known::Empty };
+            (Plan::Fill, copy.run(Walk::new(&content, None, end), control).await?)
+        } else {
+            let copy = Copy { from: &from, to: &to, known: Known::WorthReading };
+            (Plan::Compare, copy.run(Walk::new(&content, Some(&everything), end), control).await?)
+        }
+    };
+    to.close().await;
+    let restored = Restored { plan, size, examined: moved.examined, written: moved.written };
+    tracing::info!(backup = %request.reference.backup, image = %request.image, ?restored, "backup restored");
+    Ok(restored)
+}
+
+/// The snapshot of the volume at which its content was the backup's: the marker, or the volume snapshot that
+/// was backed up.
+async fn marked_at(held: &Image, reference: &BaseRef, point: Option<&str>, size: u64) -> Result<Option<String>> {
+    let Some(point) = point else { return Ok(None) };
+    let snapshots = held.snapshots().await?;
+    let marker = only_marker(held, &snapshots, reference.backup)?.filter(|marker| marker.name == point);
+    let source = reference.snapshot.map(|id: Uuid| volume_snapshot(id));
+    let found = marker.or_else(|| snapshots.iter().find(|snapshot| Some(&snapshot.name) == source.as_ref()));
+    // a size that differs would mean that one of the two is not what its name says
+    Ok(found.filter(|snapshot| snapshot.size == size).map(|snapshot| snapshot.name.clone()))
+}
