@@ -1,0 +1,79 @@
+//! Volume types.
+
+use catalog::Metadata;
+use catalog::types::{DeleteRejected, NewVolumeType, SpecsRejected, TypeChange, WriteRejected};
+use catalog::volumes::{CreateRejected, Source};
+
+use crate::support::{new_volume, placement, scope, with_database};
+
+fn named(name: &str) -> NewVolumeType {
+    NewVolumeType { name: name.to_owned(), description: None, is_public: true, extra_specs: Metadata::new() }
+}
+
+#[tokio::test]
+async fn the_default_the_last_and_a_used_type_can_not_be_deleted() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let default = catalog.default_volume_type().await.unwrap().unwrap();
+        assert_eq!(catalog.delete_volume_type(default.id).await.unwrap(), Err(DeleteRejected::Last));
+        let ssd = catalog.create_volume_type(&named("ssd")).await.unwrap().unwrap();
+        assert_eq!(catalog.delete_volume_type(default.id).await.unwrap(), Err(DeleteRejected::Default));
+
+        let new = catalog::volumes::NewVolume { volume_type: Some("ssd".to_owned()), ..new_volume(1) };
+        let volume = catalog.create_volume(&new, Source::Empty, &scope(), &placement(), None).await.unwrap().unwrap();
+        assert_eq!(volume.volume_type.as_deref(), Some("ssd"));
+        assert_eq!(catalog.delete_volume_type(ssd.id).await.unwrap(), Err(DeleteRejected::InUse));
+        sqlx::query("UPDATE volumes SET deleted_at = now()").execute(&database.sql).await.unwrap();
+        assert_eq!(catalog.delete_volume_type(ssd.id).await.unwrap(), Ok(()));
+        assert_eq!(catalog.delete_volume_type(ssd.id).await.unwrap(), Err(DeleteRejected::NotFound));
+        assert!(catalog.create_volume_type(&named("ssd")).await.unwrap().is_ok(), "the name is free again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_are_unique() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let ssd = catalog.create_volume_type(&named("ssd")).await.unwrap().unwrap();
+        assert_eq!(catalog.create_volume_type(&named("ssd")).await.unwrap().unwrap_err(), WriteRejected::NameTaken);
+        let taken = TypeChange { name: Some("__DEFAULT__".to_owned()), ..TypeChange::default() };
+        assert_eq!(catalog.update_volume_type(ssd.id, &taken).await.unwrap().unwrap_err(), WriteRejected::NameTaken);
+        let change = TypeChange { description: Some(Some("fast".to_owned())), is_public: Some(false), name: None };
+        let changed = catalog.update_volume_type(ssd.id, &change).await.unwrap().unwrap();
+        assert_eq!((changed.name.as_str(), changed.description.as_deref()), ("ssd", Some("fast")));
+        assert!(!changed.is_public);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_private_type_is_for_administrators() {
+    with_database(async |database| {
+        let private = NewVolumeType { is_public: false, ..named("private") };
+        database.catalog.create_volume_type(&private).await.unwrap().unwrap();
+        let mut new = new_volume(1);
+        new.volume_type = Some("private".to_owned());
+        let refused = database.catalog.create_volume(&new, Source::Empty, &scope(), &placement(), None).await.unwrap();
+        assert_eq!(refused.unwrap_err(), CreateRejected::NoSuchType("private".to_owned()));
+        new.private_types = true;
+        let made = database.catalog.create_volume(&new, Source::Empty, &scope(), &placement(), None).await.unwrap();
+        assert_eq!(made.unwrap().volume_type.as_deref(), Some("private"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn extra_specs_are_merged_and_taken_away() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let ssd = catalog.create_volume_type(&named("ssd")).await.unwrap().unwrap().id;
+        let specs = Metadata::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
+        assert_eq!(catalog.merge_extra_specs(ssd, &specs).await.unwrap(), Ok(()));
+        assert_eq!(catalog.delete_extra_spec(ssd, "a").await.unwrap(), Ok(()));
+        assert_eq!(catalog.delete_extra_spec(ssd, "a").await.unwrap(), Err(SpecsRejected::NoSuchSpec));
+        let left = catalog.volume_type(ssd).await.unwrap().unwrap().extra_specs;
+        assert_eq!(left, Metadata::from([("b".to_owned(), "2".to_owned())]));
+    })
+    .await;
+}
