@@ -8,7 +8,7 @@ use catalog::{BackupId, Catalog, Error, VolumeId};
 
 use crate::support::{Database, project, with_database};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// A lease that has run out as soon as it is given.
 const NO_LEASE: Duration = Duration::ZERO;
 
@@ -137,7 +137,7 @@ async fn a_job_given_back_waits_its_time_and_frees_its_keys() {
         let volume = VolumeId::random();
         enqueue(database, &backup(volume)).await;
         let job = claim(catalog, "one", Lane::Copy, LEASE).await.unwrap();
-        catalog.release_job(&job, Duration::from_secs(3600), "ceph is away").await.unwrap();
+        catalog.release_job(&job, Duration::from_hours(1), "ceph is away").await.unwrap();
         assert!(claim(catalog, "one", Lane::Copy, LEASE).await.is_none());
         enqueue(database, &delete(volume)).await;
         let next = claim(catalog, "one", Lane::Light, LEASE).await.unwrap();

@@ -24,14 +24,8 @@ async fn create(database: &Database) -> Result<(), CreateRejected> {
 async fn two_requests_can_not_both_take_the_last_place() {
     with_database(async |database| {
         set(database, Resource::Volumes, 3).await;
-        let made = tokio::join!(
-            create(database),
-            create(database),
-            create(database),
-            create(database),
-            create(database),
-            create(database),
-        );
+        let create = || Box::pin(create(database));
+        let made = tokio::join!(create(), create(), create(), create(), create(), create());
         let made = [made.0, made.1, made.2, made.3, made.4, made.5];
         assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 3, "{made:?}");
         for refused in made.into_iter().filter_map(Result::err) {
