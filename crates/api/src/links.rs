@@ -1,0 +1,137 @@
+//! Links in answers (API spec 4.1, 6.2).
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::query::Pairs;
+
+/// What Python's `quote_plus` leaves alone, besides letters and digits.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~');
+
+/// One link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Link {
+    rel: &'static str,
+    href: String,
+}
+
+/// Where the links of one request's answer point to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// Scheme, host and prefix, without a trailing slash and without the version.
+    base: String,
+    /// The project as it stood in the URL; links carry it only then.
+    project: Option<String>,
+}
+
+impl Links {
+    /// The base is the configured public URL, else where the request was sent to, as far as its headers tell.
+    pub(crate) fn of_request(public_url: Option<&str>, headers: &HeaderMap, uri: &Uri) -> Self {
+        let base = public_url.map_or_else(|| format!("http://{}", host(headers, uri)), str::to_owned);
+        Self { base, project: None }
+    }
+
+    /// The same with the project that stood in the URL.
+    pub(crate) fn with_project(mut self, project: Option<&str>) -> Self {
+        self.project = project.map(str::to_owned);
+        self
+    }
+
+    /// The API's own address, as in the versions document.
+    pub(crate) fn version(&self) -> String {
+        format!("{}/v3/", self.base)
+    }
+
+    /// The address of a path such as `/backups/detail`.
+    fn address(&self, version: &str, path: &str) -> String {
+        let mut address = format!("{}{version}", self.base);
+        if let Some(project) = &self.project {
+            _ = write!(address, "/{project}");
+        }
+        address.push_str(path);
+        address
+    }
+
+    /// The `self` and `bookmark` links of a record: `of("backups", id)`.
+    pub(crate) fn of(&self, collection: &str, id: impl std::fmt::Display) -> [Link; 2] {
+        let path = format!("/{collection}/{id}");
+        [
+            Link { rel: "self", href: self.address("/v3", &path) },
+            Link { rel: "bookmark", href: self.address("", &path) },
+        ]
+    }
+
+    /// The link to the page after the one that ends with `last`: all that was asked, with the marker moved.
+    pub(crate) fn next(&self, path: &str, asked: &Pairs, last: impl std::fmt::Display) -> [Link; 1] {
+        let mut href = self.address("/v3", path);
+        let mut separator = '?';
+        let last = last.to_string();
+        let kept = asked.iter().filter(|(key, _)| *key != "marker");
+        for (key, value) in kept.chain([("marker", last.as_str())]) {
+            _ = write!(href, "{separator}{}={}", form(key), form(value));
+            separator = '&';
+        }
+        [Link { rel: "next", href }]
+    }
+}
+
+fn form(text: &str) -> Cow<'_, str> {
+    let quoted: Cow<'_, str> = utf8_percent_encode(text, FORM).into();
+    if quoted.contains("%20") { quoted.replace("%20", "+").into() } else { quoted }
+}
+
+/// The last forwarded host, else the host that the request names.
+fn host(headers: &HeaderMap, uri: &Uri) -> String {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = header("x-forwarded-host").and_then(|list| list.rsplit(',').next()).map(str::trim);
+    forwarded
+        .filter(|host| !host.is_empty())
+        .or_else(|| header(HOST.as_str()))
+        .or_else(|| uri.authority().map(axum::http::uri::Authority::as_str))
+        .unwrap_or("localhost")
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn hrefs(links: impl IntoIterator<Item = Link>) -> Vec<String> {
+        links.into_iter().map(|link| link.href).collect()
+    }
+
+    #[test]
+    fn follow_the_request() {
+        let links = Links::of_request(None, &headers(&[("host", "h:8776")]), &Uri::default());
+        assert_eq!(hrefs(links.of("backups", "b")), ["http://h:8776/v3/backups/b", "http://h:8776/backups/b"]);
+        let links = links.with_project(Some("0a"));
+        assert_eq!(hrefs(links.of("backups", "b")), ["http://h:8776/v3/0a/backups/b", "http://h:8776/0a/backups/b"]);
+    }
+
+    #[test]
+    fn the_last_forwarded_host_wins_over_the_host() {
+        let headers = headers(&[("host", "h"), ("x-forwarded-host", "a, b:80")]);
+        assert_eq!(Links::of_request(None, &headers, &Uri::default()).version(), "http://b:80/v3/");
+        let public = Some("https://cloud/volume");
+        assert_eq!(Links::of_request(public, &headers, &Uri::default()).version(), "https://cloud/volume/v3/");
+    }
+
+    #[test]
+    fn next_keeps_what_was_asked_and_moves_the_marker_to_the_end() {
+        let links = Links::of_request(None, &headers(&[("host", "h")]), &Uri::default()).with_project(Some("p"));
+        let asked = Pairs::parse("limit=2&marker=x&sort=created_at:asc&name~=a%20b%2Fc&limit=3").unwrap();
+        assert_eq!(
+            hrefs(links.next("/backups/detail", &asked, "y")),
+            ["http://h/v3/p/backups/detail?limit=2&sort=created_at%3Aasc&name~=a+b%2Fc&limit=3&marker=y"]
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! Lists: from a query string to a catalogue query, and from a page to an answer (API spec 6).
+
+use catalog::page::{Column, Direction, Filter, Page, Query, Scope, Table};
+use identity::Rule;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::call::{Call, exact_uuid};
+use crate::fault::ApiError;
+use crate::query::{boolean, integer};
+use crate::reply::Reply;
+
+/// The version in which unknown filters became errors.
+const STRICT_FILTERS: u16 = 31;
+/// The version in which `key~` became a filter.
+const LIKE_FILTERS: u16 = 34;
+/// The version in which `with_count` appeared.
+const COUNT: u16 = 45;
+
+/// How one kind of record is listed.
+pub(crate) struct Listing {
+    /// The columns.
+    pub(crate) table: &'static Table,
+    /// The kind's name in the filter settings: `backup`.
+    pub(crate) resource: &'static str,
+    /// The kind's name in messages: `Backup`.
+    pub(crate) thing: &'static str,
+    /// The key of the list in the answer: `backups`.
+    pub(crate) collection: &'static str,
+    /// The key of its links: `backups_links`.
+    pub(crate) links: &'static str,
+    /// The rule that guards it.
+    pub(crate) rule: Rule,
+    /// From which version on it can be sorted by `name`.
+    pub(crate) sort_by_name_since: u16,
+    /// Keys whose column has another name, with the version since which they are known.
+    pub(crate) aliases: &'static [(&'static str, &'static str, u16)],
+    /// Filters that are more than a column's value, asked first: `None` leaves the key to the columns.
+    pub(crate) special: fn(&Call, &str, &str) -> Option<Result<Filter, ApiError>>,
+}
+
+/// No filters beyond the columns.
+pub(crate) fn nothing_special(_: &Call, _: &str, _: &str) -> Option<Result<Filter, ApiError>> {
+    None
+}
+
+impl Listing {
+    /// What the request asks for. The checks are in the reference's order: paging, sort syntax, count,
+    /// filters, policy, tenancy, sort keys; the marker is looked up with the page.
+    pub(crate) fn query(&self, call: &Call) -> Result<Query, ApiError> {
+        let limit = limit(call)?;
+        let offset = offset(call)?;
+        let sort = self.sort_words(call)?;
+        let count = count(call)?;
+        let filters = self.permitted(call)?;
+        call.allow_own(self.rule)?;
+        let scope = self.scope(call)?;
+        let sort = self.sort(call, sort)?;
+        let marker = match call.query.get("marker") {
+            None => None,
+            Some(marker) => Some(exact_uuid(marker).ok_or_else(|| self.unknown_marker(call))?),
+        };
+        let filters = filters
+            .into_iter()
+            .filter(|(key, _)| matches!(scope, Scope::Every) || *key != "project_id")
+            .map(|(key, value)| self.filter(call, key, value))
+            .collect::<Result<_, _>>()?;
+        Ok(Query { scope, filters, sort, marker, offset, limit, count })
+    }
+
+    /// 404 for a marker that is no visible record's id.
+    pub(crate) fn unknown_marker(&self, call: &Call) -> ApiError {
+        ApiError::not_found(self.thing, call.query.get("marker").unwrap_or_default())
+    }
+
+    /// The answer for a page: `path` is this list's path, `view` renders a record, `id` names it for the marker.
+    pub(crate) fn reply<T, V: Serialize, I: std::fmt::Display>(
+        &self,
+        call: &Call,
+        query: &Query,
+        page: &Page<T>,
+        path: &str,
+        view: impl Fn(&T) -> V,
+        id: impl Fn(&T) -> I,
+    ) -> Result<Reply, ApiError> {
+        let mut body = Map::new();
+        let rows = page.rows.iter().map(view).collect::<Vec<_>>();
+        body.insert(self.collection.to_owned(), serde_json::to_value(rows).map_err(ApiError::internal)?);
+        // a page that is exactly full has a next link even when nothing follows; clients expect it
+        let full = u32::try_from(page.rows.len()).is_ok_and(|length| length >= query.limit);
+        if let Some(last) = page.rows.last().filter(|_| full || page.more) {
+            let next = call.links.next(path, &call.query, id(last));
+            body.insert(self.links.to_owned(), serde_json::to_value(next).map_err(ApiError::internal)?);
+        }
+        if let Some(count) = page.count {
+            body.insert("count".to_owned(), Value::from(count));
+        }
+        Reply::ok(&body)
+    }
+
+    /// The sort keys and directions as written.
+    fn sort_words<'a>(&self, call: &'a Call) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
+        let (key, direction) = (call.query.get("sort_key"), call.query.get("sort_dir"));
+        let Some(sort) = call.query.get("sort") else {
+            return Ok(vec![(key.unwrap_or("created_at").trim(), direction.unwrap_or("desc").trim())]);
+        };
+        if key.is_some() || direction.is_some() {
+            return Err(ApiError::bad_request(
+                "The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with the 'sort' parameter.",
+            ));
+        }
+        Ok(sort
+            .split(',')
+            .map(|element| match element.split_once(':') {
+                Some((key, direction)) if !direction.trim().is_empty() => (key.trim(), direction.trim()),
+                Some((key, _)) => (key.trim(), "desc"),
+                None => (element.trim(), "desc"),
+            })
+            .collect())
+    }
+
+    fn sort(&self, call: &Call, words: Vec<(&str, &str)>) -> Result<Vec<(&'static Column, Direction)>, ApiError> {
+        let directions = words
+            .iter()
+            .map(|(_, direction)| match *direction {
+                "asc" => Ok(Direction::Ascending),
+                "desc" => Ok(Direction::Descending),
+                _ => Err(ApiError::invalid_input("Unknown sort direction, must be 'desc' or 'asc'.")),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut sort: Vec<(&'static Column, Direction)> = Vec::new();
+        for ((key, _), direction) in words.into_iter().zip(directions) {
+            let name = match key {
+                "name" if call.has(self.sort_by_name_since) => self.alias(call, key),
+                "name" => None,
+                key => Some(key),
+            };
+            let column = name.and_then(|name| self.table.column(name));
+            let column = column.ok_or_else(|| ApiError::invalid_input("Invalid sort key"))?;
+            // a key given twice orders nothing the second time
+            if sort.iter().all(|(given, _)| given.key != column.key) {
+                sort.push((column, direction));
+            }
+        }
+        Ok(sort)
+    }
+
+    fn alias<'a>(&self, call: &Call, key: &'a str) -> Option<&'a str> {
+        match self.aliases.iter().find(|(alias, _, _)| *alias == key) {
+            Some((_, name, since)) => call.has(*since).then_some(*name),
+            None => Some(key),
+        }
+    }
+
+    /// The filters that the caller may use, or 400 for others where the version says so (API spec 6.4).
+    fn permitted<'a>(&self, call: &'a Call) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
+        let mut filters: Vec<(&str, &str)> = Vec::new();
+        for (key, value) in call.query.iter() {
+            let paging = ["limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants"].contains(&key)
+                || (key == "with_count" && call.has(COUNT));
+            if !paging && filters.iter().all(|(own, _)| *own != key) {
+                filters.push((key, value));
+            }
+        }
+        if call.has(STRICT_FILTERS) && filters.iter().any(|(key, _)| !key.is_ascii()) {
+            return Err(ApiError::bad_request("Filter keys can only contain ASCII characters."));
+        }
+        if call.context.is_admin {
+            return Ok(filters);
+        }
+        let configured = call.settings().resource_filters.of(self.resource);
+        let allowed = |key: &str| {
+            configured.iter().any(|own| own == key || (call.has(LIKE_FILTERS) && own.strip_suffix('~') == Some(key)))
+                && (call.has(LIKE_FILTERS) || !key.ends_with('~'))
+        };
+        if call.has(STRICT_FILTERS) {
+            let refused: Vec<&str> = filters.iter().map(|(key, _)| *key).filter(|key| !allowed(key)).collect();
+            if !refused.is_empty() {
+                let refused = refused.join(",");
+                return Err(ApiError::bad_request(format!("Invalid filters {refused} are found in query options.")));
+            }
+        }
+        filters.retain(|(key, _)| allowed(key));
+        Ok(filters)
+    }
+
+    fn filter(&self, call: &Call, key: &str, value: &str) -> Result<Filter, ApiError> {
+        if let Some(filter) = (self.special)(call, key, value) {
+            return filter;
+        }
+        let (name, like) = key.strip_suffix('~').map_or((key, false), |name| (name, true));
+        let column = self.alias(call, name).and_then(|name| self.table.column(name));
+        Ok(match column {
+            Some(column) if like => Filter::Contains(column, value.to_owned()),
+            Some(column) => Filter::Is(column, value.to_owned()),
+            None => Filter::Never,
+        })
+    }
+
+    /// Whose records: the caller's project's, or everybody's for an administrator who says so (API spec 6.5).
+    fn scope(&self, call: &Call) -> Result<Scope, ApiError> {
+        if call.context.is_admin
+            && let Some(word) = call.query.get("all_tenants")
+        {
+            match boolean(word) {
+                Some(true) => return Ok(Scope::Every),
+                Some(false) => {}
+                None => {
+                    return Err(ApiError::bad_request(format!("all_tenants must be a boolean, got '{word}'.")));
+                }
+            }
+        }
+        Ok(Scope::Project(call.project_or_none()))
+    }
+}
+
+/// The page's length: the server's maximum when absent or larger.
+fn limit(call: &Call) -> Result<u32, ApiError> {
+    let max = call.settings().max_limit;
+    let Some(word) = call.query.get("limit") else { return Ok(max) };
+    let limit = integer(word).ok_or_else(|| ApiError::bad_request("limit param must be an integer"))?;
+    if limit < 0 {
+        return Err(ApiError::bad_request("limit param must be positive"));
+    }
+    Ok(u32::try_from(limit).unwrap_or(max).min(max))
+}
+
+fn offset(call: &Call) -> Result<u32, ApiError> {
+    const MAX: i64 = 2_147_483_647;
+    let Some(word) = call.query.get("offset") else { return Ok(0) };
+    let offset = integer(word).ok_or_else(|| ApiError::bad_request("offset must be an integer"))?;
+    if offset > MAX {
+        return Err(ApiError::bad_request(format!("offset must be <= {MAX}")));
+    }
+    u32::try_from(offset).map_err(|_| ApiError::bad_request("offset must be >= 0"))
+}
+
+fn count(call: &Call) -> Result<bool, ApiError> {
+    match call.query.get("with_count").filter(|_| call.has(COUNT)) {
+        None => Ok(false),
+        Some(word) => boolean(word)
+            .ok_or_else(|| ApiError::bad_request(format!("Value '{word}' for 'with_count' is not a boolean."))),
+    }
+}

@@ -1,0 +1,82 @@
+//! What a URL's path asks for (API spec 2).
+
+/// What a path names, before any route is looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `/`: the versions document, as 300.
+    Root,
+    /// `/healthcheck`.
+    Health,
+    /// `/v3`, with or without a project and nothing behind it: the versions document.
+    Versions,
+    /// Something under `/v3`.
+    Resource {
+        /// The project in the URL.
+        project: Option<String>,
+        /// The rest, as the route table knows it: `/backups/detail`.
+        path: String,
+    },
+    /// Nothing of ours.
+    Nowhere,
+}
+
+impl Place {
+    /// Reads a path. A first segment behind `/v3` made of hexadecimal digits and dashes is a project; the
+    /// rest is the same with and without one. A `.json` at the end means nothing.
+    pub(crate) fn of(path: &str) -> Self {
+        let rest = match path {
+            "/" | "" => return Self::Root,
+            "/healthcheck" => return Self::Health,
+            "/v3" => return Self::Versions,
+            path => match path.strip_prefix("/v3/") {
+                Some(rest) => rest,
+                None => return Self::Nowhere,
+            },
+        };
+        let (first, behind) = rest.split_once('/').map_or((rest, None), |(first, behind)| (first, Some(behind)));
+        let (project, resource) =
+            if is_project(first) { (Some(first), behind.unwrap_or_default()) } else { (None, rest) };
+        if resource.is_empty() {
+            return Self::Versions;
+        }
+        let resource = resource.strip_suffix(".json").unwrap_or(resource);
+        Self::Resource { project: project.map(str::to_owned), path: format!("/{resource}") }
+    }
+}
+
+fn is_project(segment: &str) -> bool {
+    !segment.is_empty() && segment.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(project: Option<&str>, path: &str) -> Place {
+        Place::Resource { project: project.map(str::to_owned), path: path.to_owned() }
+    }
+
+    #[test]
+    fn places() {
+        for (path, place) in [
+            ("/", Place::Root),
+            ("/healthcheck", Place::Health),
+            ("/v3", Place::Versions),
+            ("/v3/", Place::Versions),
+            ("/v3/0a", Place::Versions),
+            ("/v3/0a/", Place::Versions),
+            ("/v2/0a/backups", Place::Nowhere),
+            ("/v33", Place::Nowhere),
+            ("/v3/backups", resource(None, "/backups")),
+            ("/v3/0a-b/backups", resource(Some("0a-b"), "/backups")),
+            ("/v3/0a/backups/", resource(Some("0a"), "/backups/")),
+            ("/v3/0a/backups.json", resource(Some("0a"), "/backups")),
+            ("/v3/0a/backups/detail.json", resource(Some("0a"), "/backups/detail")),
+            ("/v3/DEMO/backups", resource(None, "/DEMO/backups")),
+            ("/v3/0a/0b/backups", resource(Some("0a"), "/0b/backups")),
+            ("/v3//backups", resource(None, "//backups")),
+        ] {
+            assert_eq!(Place::of(path), place, "{path}");
+        }
+    }
+}

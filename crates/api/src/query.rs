@@ -1,0 +1,79 @@
+//! The query string as a list of pairs.
+
+use percent_encoding::percent_decode_str;
+
+/// Keys and values in the order in which they were sent. Of a repeated key the first counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    /// Reads a query string; `None` when it is not UTF-8 underneath.
+    pub(crate) fn parse(query: &str) -> Option<Self> {
+        let decode = |part: &str| Some(percent_decode_str(&part.replace('+', " ")).decode_utf8().ok()?.into_owned());
+        let mut pairs = Vec::new();
+        for piece in query.split('&').filter(|piece| !piece.is_empty()) {
+            let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
+            pairs.push((decode(key)?, decode(value)?));
+        }
+        Some(Self(pairs))
+    }
+
+    /// The first value of this key.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.iter().find_map(|(own, value)| (own == key).then_some(value))
+    }
+
+    /// All pairs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+/// Reads a boolean as the reference's strict parser does: a word in any case.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
+        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Reads a whole number as Python's `int()` does: blanks around it and a sign are allowed. A number too large
+/// for us is the largest that we have.
+pub(crate) fn integer(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, text.get(1..)?),
+        b'+' => (false, text.get(1..)?),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let magnitude = digits.parse().unwrap_or(i64::MAX);
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs() {
+        let pairs = Pairs::parse("a=1&b=x+y%2Bz&&c&a=2&d=e=f").unwrap();
+        assert_eq!(pairs.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "x y+z"), ("c", ""), ("a", "2"), ("d", "e=f")]);
+        assert_eq!(pairs.get("a"), Some("1"));
+        assert_eq!(Pairs::parse("a=%ff"), None);
+    }
+
+    #[test]
+    fn integers() {
+        for (text, value) in [("3", Some(3)), ("+3", Some(3)), (" 3 ", Some(3)), ("-1", Some(-1)), ("", None)] {
+            assert_eq!(integer(text), value, "{text:?}");
+        }
+        for text in ["x", "+", "-", "3.0", "0x3", "٣", "1 2"] {
+            assert_eq!(integer(text), None, "{text:?}");
+        }
+        assert_eq!(integer("252452434242342434252452434242342434"), Some(i64::MAX));
+    }
+}

@@ -1,0 +1,10 @@
+//! The routes, one module for each kind of record, one handler in each file.
+
+mod resource_filters;
+
+use crate::router::Routes;
+
+/// Every route.
+pub(crate) fn all() -> Routes {
+    Routes::new().merge(resource_filters::routes())
+}

@@ -1,0 +1,60 @@
+//! What can be asked without a token: which versions there are, and whether we are alive (API spec 1.1).
+
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::endpoint;
+use crate::links::Links;
+use crate::microversion::Microversion;
+use crate::reply::Reply;
+use crate::request_id::RequestId;
+
+/// `GET /`.
+pub(crate) fn root(headers: &HeaderMap, links: &Links, request_id: &RequestId) -> Response {
+    document(headers, links, request_id, StatusCode::MULTIPLE_CHOICES)
+}
+
+/// `GET /v3/`, and what clients without a catalogue make of it.
+pub(crate) fn v3(headers: &HeaderMap, links: &Links, request_id: &RequestId) -> Response {
+    document(headers, links, request_id, StatusCode::OK)
+}
+
+fn document(headers: &HeaderMap, links: &Links, request_id: &RequestId, status: StatusCode) -> Response {
+    let version = match Microversion::from_headers(headers) {
+        Ok(version) => version,
+        Err(error) => return endpoint::refuse_version(error, request_id),
+    };
+    let document = json!({ "versions": [{
+        "id": "v3.0",
+        "status": "CURRENT",
+        "version": Microversion::MAX.to_string(),
+        "min_version": Microversion::MIN.to_string(),
+        "updated": "2023-08-31T00:00:00Z",
+        "links": [
+            { "rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/" },
+            { "rel": "self", "href": links.version() },
+        ],
+        "media-types": [
+            { "base": "application/json", "type": "application/vnd.openstack.volume+json;version=3" },
+        ],
+    }] });
+    let mut response = Reply::json(status, &document).into_response();
+    endpoint::stamp(&mut response, version, request_id);
+    response
+}
+
+/// `GET /healthcheck`: the process answers. Whether the database does is not its business, so that a
+/// balancer does not take every process away at once.
+pub(crate) fn health(headers: &HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (media_type, body) = if accept.contains("application/json") {
+        ("application/json", r#"{"detailed": false, "reasons": ["OK"]}"#)
+    } else {
+        ("text/plain; charset=UTF-8", "OK")
+    };
+    let mut response = body.into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
