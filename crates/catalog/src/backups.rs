@@ -4,10 +4,26 @@
 //! needs under lock, applies the rules in the spec's order, writes the new states, and puts the job into the
 //! queue. A rule that does not hold comes back as a rejection and nothing is changed.
 //!
+//! Rows are locked in the same order everywhere, so that two transactions do not wait for each other: backups,
+//! then volumes, then snapshots, then a project's quota.
+//!
 //! What the worker does to a backup afterwards is in `work`.
 
+mod create;
+mod delete;
+mod import;
 mod read;
 mod record;
+mod reset;
+mod restore;
+mod unclaimed;
+mod update;
 
+pub use create::{CreateRejected, NewBackup};
+pub use delete::DeleteRejected;
+pub use import::{ImportRejected, NewImport};
 pub use read::{BackupView, TABLE};
 pub use record::{Backup, NO_VOLUME, Status};
+pub use reset::ResetRejected;
+pub use restore::{Restore, RestoreRejected, Restoring, Target};
+pub use update::BackupChange;

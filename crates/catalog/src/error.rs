@@ -37,13 +37,23 @@ impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(error) => matches!(
-                error,
-                sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
-            ) || error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| {
-                // connection failures, server shutting down or starting, serialisation failures, deadlocks
-                code.starts_with("08") || code.starts_with("57P") || code == "40001" || code == "40P01" || code.starts_with("53")
-            }),
+            Self::Database(error) => {
+                matches!(
+                    error,
+                    sqlx::Error::Io(_)
+                        | sqlx::Error::Tls(_)
+                        | sqlx::Error::PoolTimedOut
+                        | sqlx::Error::PoolClosed
+                        | sqlx::Error::WorkerCrashed
+                ) || error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| {
+                    // connection failures, server shutting down or starting, serialisation failures, deadlocks
+                    code.starts_with("08")
+                        || code.starts_with("57P")
+                        || code == "40001"
+                        || code == "40P01"
+                        || code.starts_with("53")
+                })
+            }
             Self::Migrate(_) | Self::Inconsistent { .. } | Self::Stale { .. } => false,
         }
     }

@@ -412,6 +412,17 @@ impl Catalog {
         if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
     }
 
+    /// Takes a job out of the queue that has nothing to record besides.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the job is no longer this worker's.
+    pub async fn end_job(&self, job: &Job, how: JobEnd<'_>) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        end(&mut tx, job, how).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Gives a job back to the queue, to be claimed again after `delay`: for a failure that passes by
     /// itself, or for a worker that shuts down.
     ///

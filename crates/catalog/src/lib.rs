@@ -19,12 +19,14 @@ mod time;
 pub mod attachments;
 pub mod backups;
 pub mod jobs;
+pub mod messages;
 pub mod page;
 pub mod quotas;
 pub mod services;
 pub mod snapshots;
 pub mod types;
 pub mod volumes;
+pub mod work;
 
 pub use error::{Error, Result};
 pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId};

@@ -135,10 +135,8 @@ mod tests {
             offset in 0_u64..10_000, data in content(200_000), old in content(200_000), mode in 0..3,
         ) {
             let len = data.len();
-            let mut target = match mode {
-                0 => vec![0; len],
-                _ => { let mut old = old.clone(); old.resize(len, 0); old }
-            };
+            let mut target = if mode == 0 { Vec::new() } else { old.clone() };
+            target.resize(len, 0);
             let known = match mode {
                 0 => Target::Empty,
                 1 => Target::Unknown,

@@ -252,7 +252,7 @@ async fn prepare_base(pool: &Pool, name: &str, size: u64) -> Result<Known> {
         return Err(Error::BaseTaken { image: image.path().to_owned() });
     }
     image.close().await;
-    delete::remove_image(pool, name).await?;
+    delete::remove_image(pool, name, delete::OnBusy::Trash).await?;
     pool.create_image(name, size, Some(BASE_FEATURES), None).await?;
     Ok(Known::Empty)
 }

@@ -105,7 +105,7 @@ async fn remove_from_base(
         return Err(Error::ForeignSnapshots { image: path, snapshots: foreign.join(", ") });
     }
     control.step(Step::RemoveBase).await?;
-    deleted.trashed = remove_image(pool, name).await?;
+    deleted.trashed = remove_image(pool, name, OnBusy::Trash).await?;
     deleted.base = true;
     Ok(true)
 }
@@ -144,11 +144,21 @@ async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str) -> Re
     Ok(())
 }
 
-/// Removes an image. One that stays in use is moved to the trash: returns whether that was done.
+/// What becomes of an image that stays in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBusy {
+    /// It goes to the pool's trash, from where an operator purges it.
+    Trash,
+    /// It stays, and the removal fails.
+    Fail,
+}
+
+/// Removes an image; one that is in use is tried again for a minute. Returns whether it went to the trash
+/// instead. An image that is not there counts as removed.
 ///
 /// # Errors
-/// Ceph failed.
-pub(crate) async fn remove_image(pool: &Pool, name: &str) -> Result<bool> {
+/// Ceph failed, or the image stayed in use.
+pub async fn remove_image(pool: &Pool, name: &str, on_busy: OnBusy) -> Result<bool> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
@@ -160,7 +170,7 @@ pub(crate) async fn remove_image(pool: &Pool, name: &str) -> Result<bool> {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(5));
             }
-            Err(error) if error.errno == Errno::BUSY => {
+            Err(error) if error.errno == Errno::BUSY && on_busy == OnBusy::Trash => {
                 pool.trash_image(name).await?;
                 tracing::warn!(image = name, pool = pool.name(), "the image stayed in use and was moved to the trash");
                 return Ok(true);

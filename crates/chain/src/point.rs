@@ -113,7 +113,7 @@ mod tests {
         let root = base_image(Uuid::from_u128(1), Uuid::from_u128(9));
         assert_eq!(reference(Some(&root), None).names().unwrap(), [root]);
         let legacy = legacy_base_image(Uuid::from_u128(1));
-        assert_eq!(reference(Some(&legacy), None).names().unwrap(), [legacy.clone()]);
+        assert_eq!(reference(Some(&legacy), None).names().unwrap()[0], legacy);
         let foreign = base_image(Uuid::from_u128(3), Uuid::from_u128(2));
         for strange in [foreign.as_str(), "", "volume-x", "../etc", "volume-00000000-0000-0000-0000-000000000001"] {
             assert!(matches!(reference(Some(strange), None).names(), Err(Error::StrangeBase { .. })), "{strange}");

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use super::Backup;
 use crate::page::{self, Column, Kind, Page, Query, Scope, Table, UnknownMarker};
@@ -89,16 +89,8 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn backup(&self, id: BackupId, scope: &Scope) -> Result<Option<BackupView>> {
-        Ok(sqlx::query_as(concat!(
-            "SELECT ",
-            view_columns!(),
-            " FROM backups AS b
-               WHERE b.id = $1 AND b.deleted_at IS NULL AND ($2::text IS NULL OR b.project_id = $2)"
-        ))
-        .bind(id)
-        .bind(scope.project())
-        .fetch_optional(&self.pool)
-        .await?)
+        let mut connection = self.pool.acquire().await?;
+        view(&mut connection, id, scope).await
     }
 
     /// One page of backups.
@@ -108,4 +100,32 @@ impl Catalog {
     pub async fn backups(&self, query: &Query) -> Result<std::result::Result<Page<BackupView>, UnknownMarker>> {
         page::list(&self.pool, &TABLE, query).await
     }
+
+    /// How many finished increments to this backup are alive, for its record.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn count_dependents(&self, id: BackupId) -> Result<i64> {
+        Ok(sqlx::query_scalar(
+            "SELECT count(*) FROM backups
+              WHERE parent_id = $1 AND deleted_at IS NULL AND status IN ('available', 'restoring')",
+        )
+        .bind(id)
+        .fetch_one(&self.pool)
+        .await?)
+    }
+}
+
+/// As [`Catalog::backup`], within a transaction.
+pub(crate) async fn view(tx: &mut PgConnection, id: BackupId, scope: &Scope) -> Result<Option<BackupView>> {
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        view_columns!(),
+        " FROM backups AS b
+           WHERE b.id = $1 AND b.deleted_at IS NULL AND ($2::text IS NULL OR b.project_id = $2)"
+    ))
+    .bind(id)
+    .bind(scope.project())
+    .fetch_optional(tx)
+    .await?)
 }

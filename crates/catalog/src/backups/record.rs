@@ -1,10 +1,11 @@
 //! A backup as it is stored.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use crate::page::Scope;
 use crate::text_enum::text_enum;
-use crate::{BackupId, Metadata, ProjectId, SnapshotId, Time, UserId, VolumeId};
+use crate::{BackupId, Metadata, ProjectId, Result, SnapshotId, Time, UserId, VolumeId};
 
 /// The `volume_id` of a backup whose import is still in flight (API spec 5.8).
 pub const NO_VOLUME: VolumeId = VolumeId(Uuid::nil());
@@ -81,4 +82,27 @@ pub struct Backup {
     pub updated_at: Option<Time>,
     /// When it was deleted; live rows have none.
     pub deleted_at: Option<Time>,
+}
+
+impl Backup {
+    /// The zone whose workers are meant to work on it.
+    pub fn zone(&self) -> Option<&str> {
+        self.availability_zone.as_deref().filter(|zone| !zone.is_empty())
+    }
+}
+
+/// Locks the row of a live backup that is in the scope, until the transaction ends.
+pub(crate) async fn lock_in(tx: &mut PgConnection, id: BackupId, scope: &Scope) -> Result<Option<Backup>> {
+    Ok(sqlx::query_as(
+        "SELECT id, project_id, user_id, volume_id, snapshot_id, parent_id, restore_volume_id, name, description, status,
+                fail_reason, size_gib, object_count, container, availability_zone, host, service, service_metadata,
+                encryption_key_id, metadata, data_timestamp, created_at, updated_at, deleted_at
+           FROM backups
+          WHERE id = $1 AND deleted_at IS NULL AND ($2::text IS NULL OR project_id = $2)
+            FOR UPDATE",
+    )
+    .bind(id)
+    .bind(scope.project())
+    .fetch_optional(tx)
+    .await?)
 }

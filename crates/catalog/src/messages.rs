@@ -1,0 +1,102 @@
+//! User messages: what a user is told of a job that did not go as asked (API spec 10.2).
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::text_enum::text_enum;
+use crate::{ProjectId, Result};
+
+text_enum! {
+    /// What was being done, by the reference's action ids.
+    Action {
+        /// A backup was being made.
+        CreateBackup = "013",
+        /// A backup was being deleted.
+        DeleteBackup = "014",
+        /// A backup was being restored.
+        RestoreBackup = "015",
+    }
+}
+
+text_enum! {
+    /// What went wrong, by the reference's detail ids.
+    Detail {
+        /// The backup was not in the status that the job starts from.
+        BackupStatus = "017",
+        /// The worker could not reach the backup pool at all.
+        ServiceDown = "018",
+        /// Making the backup failed.
+        DriverCreateFailed = "020",
+        /// No worker took the backup.
+        NoService = "024",
+        /// Deleting the backup failed.
+        DriverDeleteFailed = "025",
+        /// Restoring the backup failed.
+        DriverRestoreFailed = "026",
+        /// The volume was not in the status that a restore starts from.
+        VolumeStatus = "027",
+        /// An incremental backup became a full one.
+        IncrementalForcedFull = "030",
+    }
+}
+
+impl Action {
+    /// The text before the colon.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::CreateBackup => "create backup",
+            Self::DeleteBackup => "delete backup",
+            Self::RestoreBackup => "restore backup",
+        }
+    }
+}
+
+impl Detail {
+    /// The text after the colon.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::BackupStatus => "Backup status is invalid.",
+            Self::ServiceDown => "Backup service is down.",
+            Self::DriverCreateFailed => "Backup driver failed to create backup.",
+            Self::NoService => "Backup failed to schedule. Service not found for creating backup.",
+            Self::DriverDeleteFailed => "Backup driver failed to delete backup.",
+            Self::DriverRestoreFailed => "Backup driver failed to restore backup.",
+            Self::VolumeStatus => "Volume status is invalid.",
+            Self::IncrementalForcedFull => "Incremental backup not possible, forcing full backup.",
+        }
+    }
+}
+
+/// A message about a backup that is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Who may read it.
+    pub project_id: ProjectId,
+    /// The request that asked for what failed.
+    pub request_id: Option<String>,
+    /// The backup.
+    pub resource_uuid: Uuid,
+    /// What was being done.
+    pub action: Action,
+    /// What went wrong.
+    pub detail: Detail,
+}
+
+/// Stores a message as part of the caller's transaction.
+///
+/// # Errors
+/// The database failed.
+pub async fn add(tx: &mut PgConnection, message: &NewMessage) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO messages (project_id, request_id, resource_type, resource_uuid, action_id, detail_id)
+         VALUES ($1, $2, 'VOLUME_BACKUP', $3, $4, $5)",
+    )
+    .bind(&message.project_id)
+    .bind(&message.request_id)
+    .bind(message.resource_uuid)
+    .bind(message.action)
+    .bind(message.detail)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Imports of backup records.
+
+use super::Worker;
+use crate::backups::Status;
+use crate::jobs::{self, Job, JobEnd};
+use crate::{BackupId, Catalog, Metadata, Result, SnapshotId, Time, VolumeId};
+
+use sqlx::types::Json;
+
+/// What a record says of a backup, once it has been looked through. The rest of a record is dropped or
+/// overwritten (API spec 5.8).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedFields {
+    /// The volume that it was made of.
+    pub volume_id: VolumeId,
+    /// The snapshot that it was made of.
+    pub snapshot_id: Option<SnapshotId>,
+    /// Its parent.
+    pub parent_id: Option<BackupId>,
+    /// Its name.
+    pub display_name: Option<String>,
+    /// Its description.
+    pub display_description: Option<String>,
+    /// The pool that it is in.
+    pub container: Option<String>,
+    /// The size of its volume in GiB.
+    pub size_gib: i32,
+    /// As recorded; 0 for Ceph.
+    pub object_count: i32,
+    /// Where in the pool it is.
+    pub service_metadata: Option<String>,
+    /// Its user metadata.
+    pub metadata: Metadata,
+    /// Of when its data is; the row's own time where the record does not say.
+    pub data_timestamp: Option<Time>,
+    /// When it was made.
+    pub created_at: Option<Time>,
+}
+
+impl Catalog {
+    /// Makes an imported backup available with what its record says.
+    ///
+    /// # Errors
+    /// The database failed, or the job is no longer this worker's.
+    pub async fn finish_import(&self, job: &Job, id: BackupId, fields: &ImportedFields, worker: &Worker) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(
+            "UPDATE backups
+                SET status = $2, volume_id = $4, snapshot_id = $5, parent_id = $6, name = $7, description = $8,
+                    container = $9, size_gib = $10, object_count = $11, service_metadata = $12, metadata = $13,
+                    data_timestamp = COALESCE($14, data_timestamp, created_at), created_at = COALESCE($15, created_at),
+                    host = $16, availability_zone = $17, service = $18, fail_reason = NULL, updated_at = now()
+              WHERE id = $1 AND status = $3 AND deleted_at IS NULL",
+        )
+        .bind(id)
+        .bind(Status::Available)
+        .bind(Status::Creating)
+        .bind(fields.volume_id)
+        .bind(fields.snapshot_id)
+        .bind(fields.parent_id)
+        .bind(&fields.display_name)
+        .bind(&fields.display_description)
+        .bind(&fields.container)
+        .bind(fields.size_gib)
+        .bind(fields.object_count)
+        .bind(&fields.service_metadata)
+        .bind(Json(&fields.metadata))
+        .bind(fields.data_timestamp)
+        .bind(fields.created_at)
+        .bind(&worker.host)
+        .bind(&worker.zone)
+        .bind(&worker.service)
+        .execute(&mut *tx)
+        .await?;
+        jobs::end(&mut tx, job, JobEnd::Done).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Records that a record could not be imported.
+    ///
+    /// # Errors
+    /// The database failed, or the job is no longer this worker's.
+    pub async fn fail_import(&self, job: &Job, id: BackupId, why: &str) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(
+            "UPDATE backups SET status = $2, fail_reason = $3, updated_at = now()
+              WHERE id = $1 AND status = $4 AND deleted_at IS NULL",
+        )
+        .bind(id)
+        .bind(Status::Error)
+        .bind(super::reason(why))
+        .bind(Status::Creating)
+        .execute(&mut *tx)
+        .await?;
+        jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! Restores of backups.
+
+use sqlx::types::Json;
+
+use super::backup::backup_message;
+use super::{backup_row, volume_row};
+use crate::backups::{Backup, Status};
+use crate::jobs::{self, Job, JobEnd};
+use crate::messages::{self, Action, Detail};
+use crate::volumes::{self, Volume};
+use crate::{BackupId, Catalog, Metadata, Result, VolumeId};
+
+/// The user's key that names the backup a volume was restored from (API spec 5.6).
+const SOURCE_KEY: &str = "src_backup_id";
+
+/// The name that a volume gets which is made for a restore, before the id (API spec 5.6).
+const RESTORE_NAME: &str = "restore_backup_";
+
+/// What a worker needs to restore a backup.
+#[derive(Debug, Clone)]
+pub struct RestoreWork {
+    /// The backup.
+    pub backup: Backup,
+    /// Its `service_metadata`, or that of its parent where it has none (format spec 1.1).
+    pub service_metadata: Option<String>,
+    /// The volume to write; `None` when it is gone or may not be written: it is not `restoring-backup`, nor
+    /// `creating` for this restore.
+    pub volume: Option<Volume>,
+}
+
+/// What a backup's metadata object says about the volume (format spec 4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RestoredMetadata {
+    /// The source volume's name.
+    pub name: Option<String>,
+    /// The source volume's description.
+    pub description: Option<String>,
+    /// The user's metadata; replaces the volume's where there is any.
+    pub metadata: Option<Metadata>,
+    /// What was known of the image the source was made from.
+    pub image_metadata: Option<Metadata>,
+}
+
+impl Catalog {
+    /// Reads what is to be restored. `None` when the backup is gone or no longer `restoring`.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn begin_restore(&self, id: BackupId, volume: VolumeId) -> Result<Option<RestoreWork>> {
+        let mut tx = self.pool.begin().await?;
+        let Some(backup) = backup_row(&mut tx, id).await? else { return Ok(None) };
+        if backup.status != Status::Restoring {
+            return Ok(None);
+        }
+        let (service_metadata,): (Option<String>,) = sqlx::query_as(
+            "SELECT COALESCE(b.service_metadata, p.service_metadata)
+               FROM backups AS b LEFT JOIN backups AS p ON p.id = b.parent_id WHERE b.id = $1",
+        )
+        .bind(id)
+        .fetch_one(&mut *tx)
+        .await?;
+        let volume = volume_row(&mut tx, volume)
+            .await?
+            .filter(|volume| matches!(volume.status, volumes::Status::RestoringBackup | volumes::Status::Creating));
+        tx.commit().await?;
+        Ok(Some(RestoreWork { backup, service_metadata, volume }))
+    }
+
+    /// Records that a restore was done: the backup and the volume are available, and the volume carries what
+    /// the backup says about its source.
+    ///
+    /// # Errors
+    /// The database failed, or the job is no longer this worker's.
+    pub async fn finish_restore(
+        &self,
+        job: &Job,
+        id: BackupId,
+        volume: VolumeId,
+        restored: &RestoredMetadata,
+    ) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        let backup = backup_row(&mut tx, id).await?;
+        sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1 AND status = $3")
+            .bind(id)
+            .bind(Status::Available)
+            .bind(Status::Restoring)
+            .execute(&mut *tx)
+            .await?;
+        if let (Some(backup), Some(row)) = (backup, volume_row(&mut tx, volume).await?) {
+            let target = apply(&backup, &row, restored);
+            sqlx::query(
+                "UPDATE volumes
+                    SET status = 'available', name = $2, description = $3, metadata = $4, image_metadata = $5,
+                        bootable = $6, launched_at = COALESCE(launched_at, now()), updated_at = now()
+                  WHERE id = $1 AND status IN ('restoring-backup', 'creating')",
+            )
+            .bind(volume)
+            .bind(&target.name)
+            .bind(&target.description)
+            .bind(Json(&target.metadata))
+            .bind(Json(&target.image_metadata))
+            .bind(target.bootable)
+            .execute(&mut *tx)
+            .await?;
+        }
+        jobs::end(&mut tx, job, JobEnd::Done).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Records that a restore failed: the backup is not damaged by that and is available again, the volume's
+    /// content is undefined and its status says so (API spec 5.2).
+    ///
+    /// # Errors
+    /// The database failed, or the job is no longer this worker's.
+    pub async fn fail_restore(
+        &self,
+        job: &Job,
+        id: BackupId,
+        volume: VolumeId,
+        detail: Detail,
+        why: &str,
+    ) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        if let Some(backup) = backup_row(&mut tx, id).await? {
+            let cancelled = backup.status != Status::Restoring;
+            sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1 AND status = $3")
+                .bind(id)
+                .bind(Status::Available)
+                .bind(Status::Restoring)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(
+                "UPDATE volumes
+                    SET status = CASE WHEN status = 'creating' OR $2 THEN 'error' ELSE 'error_restoring' END,
+                        updated_at = now()
+                  WHERE id = $1 AND status IN ('restoring-backup', 'creating') AND deleted_at IS NULL",
+            )
+            .bind(volume)
+            .bind(cancelled)
+            .execute(&mut *tx)
+            .await?;
+            messages::add(&mut tx, &backup_message(job, id, Action::RestoreBackup, detail)).await?;
+        }
+        jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// The volume as it is after the restore.
+struct Target {
+    name: Option<String>,
+    description: Option<String>,
+    metadata: Metadata,
+    image_metadata: Metadata,
+    bootable: bool,
+}
+
+fn apply(backup: &Backup, volume: &Volume, restored: &RestoredMetadata) -> Target {
+    let mut target = Target {
+        name: volume.name.clone(),
+        description: volume.description.clone(),
+        metadata: volume.metadata.clone(),
+        image_metadata: volume.image_metadata.clone(),
+        bootable: volume.bootable,
+    };
+    // a name that a user gave is kept (format spec 4, name rule)
+    let unnamed = volume.name.as_deref().is_none_or(|name| name.is_empty() || name.starts_with(RESTORE_NAME));
+    if let Some(name) = restored.name.as_ref().filter(|name| unnamed && !name.is_empty()) {
+        target.name = Some(name.clone());
+        target.description.clone_from(&restored.description);
+    }
+    if let Some(metadata) = &restored.metadata {
+        target.metadata.clone_from(metadata);
+    }
+    if let Some(image_metadata) = &restored.image_metadata {
+        target.image_metadata.clone_from(image_metadata);
+        target.bootable = true;
+    }
+    let elsewhere = volume.id != backup.volume_id;
+    let id = backup.id.to_string();
+    if elsewhere || target.metadata.get(SOURCE_KEY).is_some_and(|source| *source != id) {
+        target.metadata.insert(SOURCE_KEY.to_owned(), id);
+    }
+    target
+}
