@@ -1,7 +1,11 @@
 //! User messages: what a user is told of a job that did not go as asked (API spec 10.2).
 
+mod read;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+pub use read::{Message, TABLE};
 
 use crate::text_enum::text_enum;
 use crate::{ProjectId, Result};
