@@ -29,6 +29,14 @@ pub struct RestorePoint {
 }
 
 impl BaseRef {
+    /// Whether the record can be true at all: whether the image that it names can be a base of its volume.
+    ///
+    /// # Errors
+    /// It can not.
+    pub fn check(&self) -> Result<()> {
+        self.names().map(drop)
+    }
+
     /// The names that the base may have, most likely first (format spec 1.1 and 3.5).
     ///
     /// # Errors

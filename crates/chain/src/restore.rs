@@ -19,7 +19,7 @@ use crate::control::{Control, Step};
 use crate::copy::{Copy, Known};
 use crate::error::{Error, Result};
 use crate::names::volume_snapshot;
-use crate::point::{BaseRef, only_marker};
+use crate::point::{BaseRef, RestorePoint, only_marker};
 
 /// What is to be restored, and onto what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,14 @@ pub struct Restored {
     pub examined: u64,
     /// How much was written, in bytes.
     pub written: u64,
+}
+
+/// Looks where a backup is.
+///
+/// # Errors
+/// The base or the restore point is not there, or Ceph failed.
+pub async fn locate(backups: &rbd::Pool, reference: &BaseRef) -> Result<RestorePoint> {
+    reference.find(backups).await
 }
 
 /// Restores a backup. Can be repeated after an error or an interruption.

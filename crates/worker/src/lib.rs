@@ -1,1 +1,58 @@
-//! worker
+//! The worker: claims jobs under a lease, drives them on Ceph, records what became of them.
+//!
+//! This is where the catalogue and the chains meet; neither knows the other. A worker holds no database
+//! connection while it copies, and no request ever waits for Ceph.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `runner` | claims jobs in two lanes, as many at once as the settings allow |
+//! | `lease` | renews a job's lease, publishes its progress, says why it must stop |
+//! | `jobs` | one file a kind of job |
+//! | `images` | the images of the standalone volume source |
+//! | [`ceph`] | connections to clusters, shared |
+//!
+//! A job that was interrupted is taken up again by whoever claims it next: every kind of job looks at what is
+//! on Ceph before it does anything.
+
+pub mod ceph;
+mod error;
+mod images;
+mod jobs;
+mod lease;
+mod runner;
+mod services;
+
+use std::time::Duration;
+
+pub use error::JobError;
+pub use runner::Worker;
+
+/// The driver class that is recorded with every backup (format spec 6.2).
+pub const SERVICE: &str = "cinder.backup.drivers.ceph.CephBackupDriver";
+
+/// How a worker behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The host's name, as services and backups show it.
+    pub host: String,
+    /// The availability zone of this worker and of the volumes it serves.
+    pub zone: String,
+    /// The backend's name in the host text of volumes (`host@backend#pool`).
+    pub backend: String,
+    /// How many creates and restores run at once.
+    pub copies: usize,
+    /// How many other jobs run at once.
+    pub light_jobs: usize,
+    /// How many bytes may be in flight over all copies.
+    pub memory: u64,
+    /// How long a job is this worker's without being renewed.
+    pub lease: Duration,
+    /// How often the queue is looked at without having been told to.
+    pub poll: Duration,
+    /// How often a heartbeat is recorded.
+    pub heartbeat: Duration,
+    /// How long running jobs may go on after the worker was told to stop.
+    pub drain: Duration,
+    /// The pool that backups go to when the request names none.
+    pub default_container: String,
+}

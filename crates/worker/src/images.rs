@@ -1,0 +1,172 @@
+//! The images of the standalone volume source: `volume-<id>` and `snapshot-<id>`, named as Cinder's RBD driver
+//! names them.
+//!
+//! Everything here can be repeated after an interruption: ids are never used twice, so that an image which
+//! is there already is what an earlier attempt made.
+
+use catalog::jobs::VolumeOrigin;
+use catalog::{SnapshotId, VolumeId};
+use chain::delete::{OnBusy, remove_image};
+use chain::names::{Marker, volume_image, volume_snapshot};
+use rbd::{Errno, Image, Pool};
+
+use crate::JobError;
+
+/// Bytes of a GiB.
+const GIB: u64 = 1 << 30;
+
+/// A size in GiB as bytes.
+pub(crate) fn bytes(size_gib: i32) -> u64 {
+    u64::try_from(size_gib).unwrap_or(0) * GIB
+}
+
+/// Makes an empty image.
+pub(crate) async fn create(pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
+    match pool.create_image(&volume_image(volume.0), size, None, None).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.errno == Errno::EXISTS => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes an image with the content of a snapshot or of another volume. The new image depends on nothing
+/// afterwards: neither the snapshot nor the volume is held by it.
+pub(crate) async fn create_from(
+    pool: &Pool,
+    volume: VolumeId,
+    origin: VolumeOrigin,
+    size: u64,
+) -> Result<(), JobError> {
+    let child = volume_image(volume.0);
+    let (parent, snapshot, own) = match origin {
+        VolumeOrigin::Snapshot(snapshot, parent) => (volume_image(parent.0), volume_snapshot(snapshot.0), false),
+        VolumeOrigin::Volume(parent) => (volume_image(parent.0), format!("{child}.clone_snap"), true),
+    };
+    let source = pool.open(&parent).await?;
+    let made = clone_flat(pool, &source, &parent, &snapshot, &child, own, size).await;
+    // whatever came of it, the parent is left as it was
+    let released = release(&source, &snapshot, own).await;
+    source.close().await;
+    if made.is_err() {
+        remove_image(pool, &child, OnBusy::Fail).await?;
+    }
+    made?;
+    Ok(released?)
+}
+
+async fn clone_flat(
+    pool: &Pool,
+    source: &Image,
+    parent: &str,
+    snapshot: &str,
+    child: &str,
+    own: bool,
+    size: u64,
+) -> Result<(), JobError> {
+    if own {
+        match source.create_snapshot(snapshot).await {
+            Err(error) if error.errno != Errno::EXISTS => return Err(error.into()),
+            _ => {}
+        }
+    }
+    if !source.is_protected(snapshot).await? {
+        source.protect_snapshot(snapshot).await?;
+    }
+    remove_image(pool, child, OnBusy::Fail).await?; // what an interrupted attempt left
+    pool.clone_image(parent, snapshot, child, None).await?;
+    let image = pool.open(child).await?;
+    image.flatten().await?;
+    if image.size().await? < size {
+        image.resize(size, false).await?;
+    }
+    image.close().await;
+    Ok(())
+}
+
+async fn release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<()> {
+    let there = source.snapshots().await?.iter().any(|candidate| candidate.name == snapshot);
+    if !there {
+        return Ok(());
+    }
+    if source.is_protected(snapshot).await? {
+        match source.unprotect_snapshot(snapshot).await {
+            // a volume is being made from the same snapshot by somebody else, who will release it
+            Err(error) if error.errno != Errno::BUSY => return Err(error),
+            _ => {}
+        }
+    }
+    if own { source.remove_snapshot(snapshot).await } else { Ok(()) }
+}
+
+/// Removes an image with its backup markers and the given snapshots. An image that is gone counts as removed.
+pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotId]) -> Result<(), JobError> {
+    let name = volume_image(volume.0);
+    let seen = match pool.open_read_only(&name, None).await {
+        Ok(image) => image.snapshots().await?,
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let known: Vec<String> = snapshots.iter().map(|id| volume_snapshot(id.0)).collect();
+    let (ours, foreign): (Vec<_>, Vec<_>) = seen
+        .into_iter()
+        .partition(|snapshot| Marker::parse(&snapshot.name).is_some() || known.contains(&snapshot.name));
+    if !foreign.is_empty() {
+        let names: Vec<&str> = foreign.iter().map(|snapshot| snapshot.name.as_str()).collect();
+        return Err(JobError::Failed(format!("the volume's image still has snapshots: {}", names.join(", "))));
+    }
+    if !ours.is_empty() {
+        let image = pool.open(&name).await?;
+        for snapshot in ours {
+            remove_snapshot(&image, &snapshot.name).await?;
+        }
+        image.close().await;
+    }
+    remove_image(pool, &name, OnBusy::Fail).await?;
+    Ok(())
+}
+
+/// Grows an image; one that is large enough stays as it is.
+pub(crate) async fn extend(pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
+    let image = pool.open(&volume_image(volume.0)).await?;
+    if image.size().await? < size {
+        image.resize(size, false).await?;
+    }
+    image.close().await;
+    Ok(())
+}
+
+/// Makes a snapshot of a volume.
+pub(crate) async fn create_snapshot(pool: &Pool, volume: VolumeId, snapshot: SnapshotId) -> Result<(), JobError> {
+    let image = pool.open(&volume_image(volume.0)).await?;
+    let made = image.create_snapshot(&volume_snapshot(snapshot.0)).await;
+    image.close().await;
+    match made {
+        Err(error) if error.errno != Errno::EXISTS => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a snapshot of a volume; one that is gone counts as removed.
+pub(crate) async fn delete_snapshot(pool: &Pool, volume: VolumeId, snapshot: SnapshotId) -> Result<(), JobError> {
+    let image = match pool.open(&volume_image(volume.0)).await {
+        Ok(image) => image,
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let removed = remove_snapshot(&image, &volume_snapshot(snapshot.0)).await;
+    image.close().await;
+    removed
+}
+
+async fn remove_snapshot(image: &Image, name: &str) -> Result<(), JobError> {
+    let removed = async {
+        if image.is_protected(name).await? {
+            image.unprotect_snapshot(name).await?;
+        }
+        image.remove_snapshot(name).await
+    };
+    match removed.await {
+        Err(error) if !error.is_not_found() => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,50 @@
+//! Deleting a backup.
+
+use catalog::BackupId;
+use chain::delete::{Request, delete};
+use chain::names::volume_image;
+
+use super::{Outcome, Scene, base_ref, given_up, nothing_to_do};
+use crate::JobError;
+use crate::lease::Held;
+
+pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outcome, JobError> {
+    let Some(work) = scene.catalog.begin_backup_delete(id).await? else {
+        return nothing_to_do(held, "the backup is no longer being deleted").await;
+    };
+    let removed = async {
+        if let Some(error) = given_up(held) {
+            return Err(error);
+        }
+        let pools = match scene.pools(work.backup.container.as_deref()).await {
+            Ok(pools) => pools,
+            // the pool and all in it are gone: so is the backup (format spec 5.1)
+            Err(error) if error.is_not_found() => {
+                tracing::warn!(%error, "the backup's pool does not exist");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // a backup that no worker ever took has nothing anywhere, and must not be looked for by guessing
+        let failed =
+            work.backup.service.is_none() || work.service_metadata.is_none() && work.backup.fail_reason.is_some();
+        let request = Request {
+            reference: base_ref(&work.backup, work.service_metadata.as_deref()),
+            image: volume_image(work.backup.volume_id.0),
+            sole_legacy: work.sole_legacy,
+            failed,
+        };
+        delete(&pools, &request, &held.control(&scene.budget)).await?;
+        Ok(())
+    };
+    match removed.await {
+        Ok(()) => held.persist(|| held.catalog.finish_backup_delete(&held.job, id)).await?,
+        Err(error) if error.is_interruption() => return Ok(Outcome::Stopped),
+        Err(error) => {
+            tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "deleting a backup failed");
+            let why = error.to_string();
+            held.persist(|| held.catalog.fail_backup_delete(&held.job, id, &why)).await?;
+        }
+    }
+    Ok(Outcome::Recorded)
+}

@@ -1,0 +1,66 @@
+//! Restoring a backup.
+
+use catalog::messages::Detail;
+use catalog::work::{RestoreWork, RestoredMetadata};
+use catalog::{BackupId, VolumeId};
+use chain::names::volume_image;
+use chain::restore::{Request, restore};
+
+use super::{Outcome, Scene, base_ref, given_up, metadata};
+use crate::lease::{Held, Stop};
+use crate::{JobError, images};
+
+pub(super) async fn run(
+    scene: &Scene,
+    held: &Held,
+    id: BackupId,
+    volume: VolumeId,
+    new_volume: bool,
+) -> Result<Outcome, JobError> {
+    let Some(work) = scene.catalog.begin_restore(id, volume).await? else {
+        return fail(held, id, volume, Detail::BackupStatus, "the backup was no longer being restored").await;
+    };
+    let Some(target) = &work.volume else {
+        let why = format!("volume {volume} is gone, or no longer waits for a restore");
+        return fail(held, id, volume, Detail::VolumeStatus, &why).await;
+    };
+    let size = images::bytes(target.size_gib);
+    match write(scene, held, &work, volume, new_volume.then_some(size)).await {
+        Ok(restored) => {
+            held.persist(|| held.catalog.finish_restore(&held.job, id, volume, &restored)).await?;
+            Ok(Outcome::Recorded)
+        }
+        Err(error) if error.is_interruption() && held.why() != Some(Stop::Cancelled) => Ok(Outcome::Stopped),
+        Err(error) => {
+            tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "restoring a backup failed");
+            fail(held, id, volume, Detail::DriverRestoreFailed, &error.to_string()).await
+        }
+    }
+}
+
+/// Writes the data, then reads what the backup says about its source.
+async fn write(
+    scene: &Scene,
+    held: &Held,
+    work: &RestoreWork,
+    volume: VolumeId,
+    new_size: Option<u64>,
+) -> Result<RestoredMetadata, JobError> {
+    if let Some(error) = given_up(held) {
+        return Err(error);
+    }
+    let pools = scene.pools(work.backup.container.as_deref()).await?;
+    if let Some(size) = new_size {
+        images::create(&pools.volumes, volume, size).await?;
+    }
+    let request =
+        Request { reference: base_ref(&work.backup, work.service_metadata.as_deref()), image: volume_image(volume.0) };
+    restore(&pools, &request, &held.control(&scene.budget)).await?;
+    let stored = chain::metadata::read(&pools.backups, work.backup.id.0).await?;
+    Ok(stored.as_ref().map(metadata::restored).unwrap_or_default())
+}
+
+async fn fail(held: &Held, id: BackupId, volume: VolumeId, detail: Detail, why: &str) -> Result<Outcome, JobError> {
+    held.persist(|| held.catalog.fail_restore(&held.job, id, volume, detail, why)).await?;
+    Ok(Outcome::Recorded)
+}

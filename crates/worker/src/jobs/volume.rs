@@ -1,0 +1,62 @@
+//! Volumes of the standalone source.
+
+use catalog::VolumeId;
+use catalog::jobs::VolumeOrigin;
+
+use super::{Outcome, Scene, nothing_to_do};
+use crate::lease::Held;
+use crate::{JobError, images};
+
+pub(super) async fn create(
+    scene: &Scene,
+    held: &Held,
+    id: VolumeId,
+    from: Option<VolumeOrigin>,
+) -> Result<Outcome, JobError> {
+    let Some(volume) = scene.catalog.volume_for_job(id).await? else {
+        return nothing_to_do(held, "the volume is gone").await;
+    };
+    let pool = scene.ceph.volumes();
+    let size = images::bytes(volume.size_gib);
+    let made = match from {
+        None => images::create(pool, id, size).await,
+        Some(origin) => images::create_from(pool, id, origin, size).await,
+    };
+    match made {
+        Ok(()) => held.persist(|| held.catalog.finish_volume_create(&held.job, id)).await?,
+        Err(error) => return failed(held, id, &error, "making a volume failed").await,
+    }
+    Ok(Outcome::Recorded)
+}
+
+pub(super) async fn delete(scene: &Scene, held: &Held, id: VolumeId, cascade: bool) -> Result<Outcome, JobError> {
+    let snapshots = if cascade { scene.catalog.snapshots_of_volume(id).await? } else { Vec::new() };
+    match images::delete(scene.ceph.volumes(), id, &snapshots).await {
+        Ok(()) => held.persist(|| held.catalog.finish_volume_delete(&held.job, id)).await?,
+        Err(error) => return failed(held, id, &error, "removing a volume failed").await,
+    }
+    Ok(Outcome::Recorded)
+}
+
+pub(super) async fn extend(
+    scene: &Scene,
+    held: &Held,
+    id: VolumeId,
+    size_gib: i32,
+    previous_status: &str,
+) -> Result<Outcome, JobError> {
+    match images::extend(scene.ceph.volumes(), id, images::bytes(size_gib)).await {
+        Ok(()) => {
+            held.persist(|| held.catalog.finish_volume_extend(&held.job, id, size_gib, previous_status)).await?;
+        }
+        Err(error) => return failed(held, id, &error, "growing a volume failed").await,
+    }
+    Ok(Outcome::Recorded)
+}
+
+async fn failed(held: &Held, id: VolumeId, error: &JobError, what: &str) -> Result<Outcome, JobError> {
+    tracing::error!(volume.id = %id, error = error as &dyn std::error::Error, "{what}");
+    let why = error.to_string();
+    held.persist(|| held.catalog.fail_volume(&held.job, id, &why)).await?;
+    Ok(Outcome::Recorded)
+}

@@ -1,0 +1,157 @@
+//! Holding a job: its lease is renewed, its progress recorded, and whoever asks for its end is heard.
+
+use std::future::Future;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use catalog::Catalog;
+use catalog::jobs::Job;
+use chain::{Budget, Control, Interrupted, Progress};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How often progress is written to the job's row, at most.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Why a job had to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Somebody asked for it to be cancelled.
+    Cancelled,
+    /// It is no longer ours.
+    LeaseLost,
+    /// The worker shuts down.
+    Shutdown,
+}
+
+/// A job that this worker holds, while it runs.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) job: Job,
+    pub(crate) catalog: Catalog,
+    /// Cancelled when the job must stop, for whatever reason.
+    pub(crate) stop: CancellationToken,
+    why: Mutex<Option<Stop>>,
+    progress: watch::Sender<Progress>,
+    lease: Duration,
+}
+
+impl Held {
+    pub(crate) fn new(job: Job, catalog: Catalog, lease: Duration) -> Self {
+        Self {
+            job,
+            catalog,
+            stop: CancellationToken::new(),
+            why: Mutex::new(None),
+            progress: watch::Sender::default(),
+            lease,
+        }
+    }
+
+    /// Stops the job. The first reason counts.
+    pub(crate) fn stop(&self, why: Stop) {
+        if let Ok(mut reason) = self.why.lock() {
+            reason.get_or_insert(why);
+        }
+        self.stop.cancel();
+    }
+
+    /// Why the job must stop, if it must.
+    pub(crate) fn why(&self) -> Option<Stop> {
+        self.why.lock().ok().and_then(|why| *why)
+    }
+
+    /// What an operation of `chain` is given.
+    pub(crate) fn control(&self, budget: &Budget) -> Control {
+        let (catalog, job) = (self.catalog.clone(), self.job.clone());
+        Control {
+            cancel: self.stop.clone(),
+            progress: self.progress.clone(),
+            budget: budget.clone(),
+            recorder: Box::new(move |step| {
+                let (catalog, job) = (catalog.clone(), job.clone());
+                Box::pin(async move {
+                    match catalog.record_step(&job, step.name()).await {
+                        Ok(()) => Ok(()),
+                        Err(catalog::Error::Stale { .. }) => Err(Interrupted::LeaseLost),
+                        Err(error) => {
+                            // the lease decides whether the job may go on; the step is only for the reader
+                            tracing::warn!(job.id = %job.id, %step, error = &error as &dyn std::error::Error,
+                                "the job's step could not be recorded");
+                            Ok(())
+                        }
+                    }
+                })
+            }),
+        }
+    }
+
+    /// What an operation that cleans up is given: nothing stops it but the loss of the lease.
+    pub(crate) fn clean_up_control(&self, budget: &Budget) -> Control {
+        Control { cancel: CancellationToken::new(), progress: watch::Sender::default(), ..self.control(budget) }
+    }
+
+    /// Keeps the lease and records progress, for as long as this is polled.
+    pub(crate) async fn keep(&self) {
+        let mut renewed = Instant::now();
+        let mut ticks = tokio::time::interval(self.lease / 3);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.tick().await; // the first comes at once, and the claim has just given the lease
+        let mut progress = self.progress.subscribe();
+        let mut written = Instant::now();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => match self.catalog.renew_job(&self.job, self.lease).await {
+                    Ok(cancel) => {
+                        renewed = Instant::now();
+                        if cancel {
+                            self.stop(Stop::Cancelled);
+                        }
+                    }
+                    Err(catalog::Error::Stale { .. }) => return self.stop(Stop::LeaseLost),
+                    Err(error) => {
+                        tracing::warn!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
+                            "the job's lease could not be renewed");
+                        // from here on another worker may take the job
+                        if renewed.elapsed() > self.lease * 2 / 3 {
+                            return self.stop(Stop::LeaseLost);
+                        }
+                    }
+                },
+                Ok(()) = progress.changed() => {
+                    let wait = PROGRESS_EVERY.saturating_sub(written.elapsed());
+                    tokio::time::sleep(wait).await;
+                    written = Instant::now();
+                    let Progress { examined, copied, total } = *progress.borrow_and_update();
+                    if let Err(error) = self.catalog.record_progress(&self.job, examined, copied, total).await {
+                        tracing::debug!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
+                            "the job's progress could not be recorded");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Records something that must be recorded, for as long as it takes: the database may be away, and what
+    /// was done on Ceph must not be lost for that.
+    ///
+    /// # Errors
+    /// The job is no longer ours, or the record can not be written at all.
+    pub(crate) async fn persist<T, F>(&self, record: impl Fn() -> F) -> catalog::Result<T>
+    where
+        F: Future<Output = catalog::Result<T>>,
+    {
+        let mut pause = Duration::from_millis(200);
+        loop {
+            match record().await {
+                Err(error) if error.is_transient() && self.why() != Some(Stop::LeaseLost) => {
+                    tracing::warn!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
+                        "the job's outcome could not be recorded; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+                other => return other,
+            }
+        }
+    }
+}

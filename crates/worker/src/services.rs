@@ -1,0 +1,25 @@
+//! Heartbeats: that there is a worker, and that the standalone volume source is served.
+
+use catalog::services::{BACKUP_BINARY, VOLUME_BINARY};
+use tokio_util::sync::CancellationToken;
+
+use crate::jobs::Scene;
+
+/// Records heartbeats until stopped.
+pub(crate) async fn beat(scene: &Scene, stop: CancellationToken) {
+    let settings = &scene.settings;
+    let volume_host = format!("{}@{}", settings.host, settings.backend);
+    let mut ticks = tokio::time::interval(settings.heartbeat);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        for (binary, host) in [(BACKUP_BINARY, &settings.host), (VOLUME_BINARY, &volume_host)] {
+            if let Err(error) = scene.catalog.heartbeat(binary, host, &settings.zone).await {
+                tracing::warn!(binary, error = &error as &dyn std::error::Error, "no heartbeat could be recorded");
+            }
+        }
+    }
+}
