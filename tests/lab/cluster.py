@@ -79,6 +79,9 @@ osd data = {dir}/osd/$cluster-$id
 osd objectstore = {objectstore}
 osd op queue = wpq
 osd memory target = 1073741824
+# The OSD takes a file for a slow disk and would rest 5 s between deletions.
+osd snap trim sleep hdd = 0
+osd delete sleep hdd = 0
 osd scrub begin hour = 3
 osd scrub end hour = 4
 bluestore block create = true
@@ -95,8 +98,8 @@ class Cluster:
     def __init__(self, directory: Path) -> None:
         self.dir = directory
         self.conf = directory / "ceph.conf"
-        self.objectstore = os.environ.get("CEPH_OBJECTSTORE", "bluestore")
-        self.osd_bytes = int(os.environ.get("CEPH_OSD_GIB", "20")) << 30
+        self.objectstore = os.environ.get("CEPH_OBJECTSTORE") or "bluestore"
+        self.osd_bytes = int(os.environ.get("CEPH_OSD_GIB") or "20") << 30
         if self.objectstore not in ("bluestore", "memstore"):
             raise LabError(f"CEPH_OBJECTSTORE={self.objectstore}: bluestore and memstore are known")
         self.mon = Daemon("ceph-mon", directory / "run/mon.a.pid", str(self.conf))

@@ -31,7 +31,7 @@ class Database:
     def __init__(self, directory: Path) -> None:
         self.dir = directory
         self.secrets = directory / "passwords"
-        self.fsync = os.environ.get("PG_FSYNC", "on")
+        self.fsync = os.environ.get("PG_FSYNC") or "on"
         self.bin = _server_programs()
         # Where the data is, once it is known that Postgres can live there: see _home().
         self.home = Path(os.readlink(directory / "home")) if (directory / "home").is_symlink() else directory

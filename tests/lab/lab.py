@@ -30,6 +30,15 @@ from database import Database
 from processes import LabError, one_start_at_a_time
 from service import ROOT, Service, binary
 
+# The cinder command's way without Keystone has another name than the openstack command's, and the one's
+# variables break the other.
+CINDER = """\
+cinder() {
+  env -u OS_AUTH_TYPE -u OS_ENDPOINT cinder --os-auth-type noauth --os-user-id admin \\
+    --os-project-id "$CINDERVAULT_PROJECT" --os-endpoint "$CINDERVAULT_URL/v3/$CINDERVAULT_PROJECT" "$@"
+}
+"""
+
 # A stray one of these in a newcomer's shell would send the client somewhere else.
 FOREIGN = ("OS_CLOUD", "OS_AUTH_URL", "OS_TOKEN", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_PROJECT_ID",
            "OS_USER_DOMAIN_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID",
@@ -61,6 +70,7 @@ class Lab:
             if service:
                 started = time.monotonic()
                 self.service.start(self.cluster, self.database)
+                self.env_file.touch(mode=0o600)  # it holds the database's password
                 self.env_file.write_text(self._env_text())
                 _say(f"cindervault is up at {self.service.url()} ({time.monotonic() - started:.1f} s)")
 
@@ -111,11 +121,11 @@ class Lab:
         return env
 
     def _env_text(self) -> str:
-        lines = ["# Of a running lab: `source` this, then use openstack, rbd, ceph, psql and curl."]
+        lines = ["# Of a running lab: `source` this, then use openstack, cinder, rbd, ceph, psql and curl."]
         lines += [f"unset {' '.join(FOREIGN)}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in self.env(service=True).items()]
         lines += [f'export PATH={shlex.quote(str(venv() / "bin"))}:"$PATH"']
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + CINDER
 
     def _project(self) -> str:
         file = self.dir / "project"
@@ -192,7 +202,7 @@ def _end_child(child: subprocess.Popen) -> None:
 
 
 def venv() -> Path:
-    return (ROOT / os.environ.get("VENV", ".venv")).absolute()
+    return ROOT / (os.environ.get("VENV") or ".venv")
 
 
 def _check_directory(directory: Path, marker: Path) -> None:

@@ -24,6 +24,12 @@ class Allocation:
         return f"{self.bytes / (1 << 20):.1f} MiB in {self.objects} objects"
 
 
+def backup_of(snapshot: str) -> str | None:
+    """The id of the backup whose restore point or marker a snapshot is."""
+    match = BACKUP_SNAPSHOT.fullmatch(snapshot)
+    return match.group(1) if match else None
+
+
 class Pools:
     def __init__(self, cluster) -> None:
         import rados
@@ -45,8 +51,7 @@ class Pools:
 
     def backup_snapshots(self, pool: str, image: str, backup: str) -> list[str]:
         """The restore points of one backup on one image: at most one, when all is well."""
-        return [name for name in self.snapshots(pool, image)
-                if (match := BACKUP_SNAPSHOT.fullmatch(name)) and match.group(1) == backup]
+        return [name for name in self.snapshots(pool, image) if backup_of(name) == backup]
 
     def allocation(self, pool: str, image: str, snapshot: str | None = None) -> Allocation:
         extents: list[tuple[int, int]] = []

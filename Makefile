@@ -1,0 +1,59 @@
+# Everything here works on a machine that has nothing but Rust and a network: what is missing is installed.
+
+export VENV
+# rustup puts cargo here; login shells know, others may not.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+VENV ?= .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build lab serve stop test lint bench fuzz-chains
+
+help: ## show this
+	@echo "make …"
+	@sed -n 's/^\([a-z-]*\):[^#=]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo "Variables, as in \`make serve LAB_DIR=.lab2 API_PORT=9000\` (two labs run side by side):"
+	@echo "  LAB_DIR          where a lab keeps everything            .lab"
+	@echo "  API_PORT         Cindervault                             8776, or the next free one"
+	@echo "  PG_PORT          Postgres                                5433, or the next free one"
+	@echo "  CEPH_MON_PORT_V2, CEPH_MON_PORT_V1                       3300 and 6789, or the next free ones"
+	@echo "  CEPH_OSD_PORTS   a range, shared by labs                 6800-6999"
+	@echo "  CEPH_OSD_GIB     size of the OSD (a sparse file)         20"
+	@echo "  CEPH_OBJECTSTORE bluestore or memstore                   bluestore"
+	@echo "  LAB_SEED         repeats the writes of a walk"
+	@echo "  VENV             the OpenStack clients                   .venv"
+	@echo "  CHAIN_HISTORIES, CHAIN_STEPS, CHAIN_SEED                 for fuzz-chains"
+
+deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients
+	@tests/lab/deps.sh
+
+build: deps ## the service, optimised
+	cargo build --release --locked --package cindervault
+
+lab: build ## start a lab, walk through all it does, stop it
+	@tests/lab/lab.py walk
+
+serve: build ## start a lab and leave it running in the background
+	@tests/lab/lab.py serve
+
+stop: ## end every process of the lab, by pid
+	@tests/lab/lab.py stop
+
+test: ## everything that CI runs
+	@tests/run.sh
+
+lint: deps ## formatting and clippy
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: export LAB_DIR ?= .lab-bench
+bench: export CEPH_OSD_GIB ?= 40
+bench: build ## Cindervault against rbd export-diff | rbd import-diff
+	@tests/lab/lab.py run --service -- tests/bench/bench.py
+
+fuzz-chains: export LAB_DIR ?= .lab-fuzz
+fuzz-chains: export CHAIN_HISTORIES ?= 200
+fuzz-chains: export CHAIN_STEPS ?= 20
+fuzz-chains: deps ## many random histories of backup chains against a real Ceph
+	@tests/lab/lab.py run -- cargo test --release --locked --package cindervault-chain --test histories -- --nocapture

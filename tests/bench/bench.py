@@ -1,0 +1,325 @@
+#!/usr/bin/python3
+"""Cindervault against the pipe `rbd export-diff … - | rbd import-diff - …`, on the same cluster and the same data.
+
+Every row is measured for both, one after the other, in every round; who goes first changes with the round.
+Cindervault's time runs from the POST to the status `available`; the pipe's from its start to its end, without
+the making of its images and snapshots. The CPU seconds and the peak memory are those of the `cindervault serve`
+process and of the two `rbd` processes. What the two restores to new images have made must be equal, and what
+the restore in place has repaired must be what was backed up; the times are only told, never judged.
+
+    BENCH_ROUNDS   3
+    BENCH_SCALE    1; 16 makes every volume and every change a sixteenth of its size, to try the bench itself
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+
+import rados  # noqa: E402 - the lab's modules come from beside us
+from client import Rest  # noqa: E402
+from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster  # noqa: E402
+from pools import Pools  # noqa: E402
+
+MIB = 1 << 20
+GIB = 1 << 30
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+SCALE = int(os.environ.get("BENCH_SCALE", "1"))
+POLL = 0.005
+TRIM_ABOVE = 24 * GIB  # of disk under the OSD: its file only grows by itself
+
+
+@dataclass
+class Cost:
+    seconds: float
+    cpu: float
+    peak: int  # bytes of resident memory
+
+
+@dataclass
+class Row:
+    title: str
+    moved: int  # bytes that must be moved
+    ours: list[Cost]
+    pipe: list[Cost]
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.lab_cluster = Cluster(Path(os.environ["LAB_DIR"]) / "ceph")
+        self.rest = Rest(os.environ["CINDERVAULT_URL"], os.environ["CINDERVAULT_PROJECT"])
+        self.pid = int(os.environ["CINDERVAULT_PID"])
+        self.rng = random.Random(20261122)
+        self.cluster = rados.Rados(conffile=os.environ["CEPH_CONF"], name="client.admin")
+        self.cluster.connect(timeout=30)
+        self.pools = Pools(self.cluster)
+        self.rows: dict[str, Row] = {}
+        self.memory: list[tuple[str, int]] = []
+
+    def run(self) -> None:
+        full = self.make_volume("full", 2 * GIB)
+        sparse = self.make_volume("sparse", 10 * GIB)
+        say("filling a 2 GiB volume with random data")
+        self.write(full, ((offset, 4 * MIB) for offset in range(0, 2 * GIB // SCALE, 4 * MIB)))
+        say("writing 1 GiB into a 10 GiB volume, 1 MiB here and there")
+        self.write(sparse, self.scattered(10 * GIB // SCALE, 1024 // SCALE, MIB))
+        for number in range(1, ROUNDS + 1):
+            say(f"round {number} of {ROUNDS}")
+            self.round(full, sparse, ours_first=number % 2 == 1)
+            self.give_disk_back()
+        self.sparse_memory()
+        self.tell()
+
+    def round(self, full: str, sparse: str, ours_first: bool) -> None:
+        made = Made()
+
+        def both(title: str, moved: int, ours: Callable[[], None], pipe: Callable[[], Cost]) -> None:
+            row = self.rows.setdefault(title, Row(title, moved, [], []))
+            measured = {}
+            for who in ("ours", "pipe") if ours_first else ("pipe", "ours"):
+                measured[who] = self.ours(ours) if who == "ours" else pipe()
+            row.ours.append(measured["ours"])
+            row.pipe.append(measured["pipe"])
+            say(f"  {title}: ours {measured['ours'].seconds:.2f} s, the pipe {measured['pipe'].seconds:.2f} s")
+
+        both("full backup, 2 GiB random", 2 * GIB // SCALE,
+             lambda: made.backup(self.backup(full)), lambda: self.pipe_full(full, "one"))
+        self.memory.append(("2 GiB volume, all of it written", self.rows["full backup, 2 GiB random"].ours[-1].peak))
+        made.forget_backups(self)
+        self.drop_pipe(full, "one")
+
+        both("full backup, 10 GiB with 1 GiB written", GIB // SCALE,
+             lambda: made.backup(self.backup(sparse)), lambda: self.pipe_full(sparse, "one"))
+        both("incremental backup, nothing changed", 0,
+             lambda: made.backup(self.backup(sparse, incremental=True)), lambda: self.pipe_more(sparse, "one", "two"))
+        self.write(sparse, self.scattered(10 * GIB // SCALE, 1024 // SCALE, 64 << 10))
+        both("incremental backup, 64 MiB of scattered writes", 64 * MIB // SCALE,
+             lambda: made.backup(self.backup(sparse, incremental=True)), lambda: self.pipe_more(sparse, "two", "three"))
+        held = self.pools.allocation(BACKUPS_POOL, pipe_image(sparse)).bytes
+        both("restore to a new volume, 10 GiB with 1 GiB of data", held,
+             lambda: made.volume(self.restore(made.backups[-1])), lambda: self.pipe_restore(sparse, "three", "new"))
+        self.must_be_equal(f"volume-{made.volumes[-1]}", "pipe-new")
+        self.write(sparse, self.scattered(10 * GIB // SCALE, 256 // SCALE, 64 << 10))
+        both("restore onto the volume after 16 MiB of changes (the pipe: to a new image)", 16 * MIB // SCALE,
+             lambda: self.restore(made.backups[-1], onto=sparse), lambda: self.pipe_restore(sparse, "three", "again"))
+        self.must_be_equal(f"volume-{sparse}", "pipe-again")
+
+        made.forget_backups(self)
+        made.forget_volumes(self)
+        self.drop_pipe(sparse, "one", "two", "three")
+        for name in ("new", "again"):
+            self.pools.rbd.RBD().remove(self.pools.io[VOLUMES_POOL], f"pipe-{name}")
+
+    def sparse_memory(self) -> None:
+        volume = self.make_volume("huge", 40 * GIB)
+        say("writing 1 GiB into a 40 GiB volume, 1 MiB here and there")
+        self.write(volume, self.scattered(40 * GIB // SCALE, 1024 // SCALE, MIB))
+        made = Made()
+        cost = self.ours(lambda: made.backup(self.backup(volume)))
+        say(f"  full backup of it: {cost.seconds:.2f} s")
+        self.memory.append(("40 GiB volume, 1 GiB of it written", cost.peak))
+        made.forget_backups(self)
+
+    # ---- Cindervault
+
+    def make_volume(self, name: str, size: int) -> str:
+        gib = max(1, size // SCALE // GIB)
+        volume = self.rest.post("/volumes", {"volume": {"size": gib, "name": name}})["volume"]["id"]
+        self.rest.await_status("volume", volume, "available")
+        return volume
+
+    def backup(self, volume: str, incremental: bool = False) -> str:
+        backup = self.rest.post("/backups", {"backup": {"volume_id": volume, "incremental": incremental}})["backup"]["id"]
+        shown = self.rest.await_status("backup", backup, "available", patience=600, every=POLL)
+        if shown["is_incremental"] != incremental:
+            raise SystemExit(f"bench: backup {backup} is {'a full' if incremental else 'an incremental'} one")
+        return backup
+
+    def restore(self, backup: str, onto: str | None = None) -> str:
+        body = {"restore": {"volume_id": onto} if onto else {"name": "restored"}}
+        volume = self.rest.post(f"/backups/{backup}/restore", body)["restore"]["volume_id"]
+        self.rest.await_status("volume", volume, "available", patience=600, every=POLL)
+        self.rest.await_status("backup", backup, "available", patience=600, every=POLL)
+        return volume
+
+    def ours(self, action: Callable[[], object]) -> Cost:
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5\n")  # forgets the peak of resident memory
+        cpu, began = self.cpu_seconds(), time.monotonic()
+        action()
+        seconds = time.monotonic() - began
+        return Cost(seconds, self.cpu_seconds() - cpu, self.peak_memory())
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_memory(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+    # ---- the pipe
+
+    def pipe_full(self, volume: str, point: str) -> Cost:
+        self.snapshot(volume, point)
+        with self.pools.open(VOLUMES_POOL, f"volume-{volume}") as source:
+            self.make_image(BACKUPS_POOL, pipe_image(volume), source.size())
+        return pipe([f"{VOLUMES_POOL}/volume-{volume}@pipe-{point}"], f"{BACKUPS_POOL}/{pipe_image(volume)}")
+
+    def pipe_more(self, volume: str, since: str, point: str) -> Cost:
+        self.snapshot(volume, point)
+        return pipe(["--from-snap", f"pipe-{since}", f"{VOLUMES_POOL}/volume-{volume}@pipe-{point}"],
+                    f"{BACKUPS_POOL}/{pipe_image(volume)}")
+
+    def pipe_restore(self, volume: str, point: str, name: str) -> Cost:
+        with self.pools.open(BACKUPS_POOL, pipe_image(volume)) as source:
+            self.make_image(VOLUMES_POOL, f"pipe-{name}", source.size())
+        cost = pipe([f"{BACKUPS_POOL}/{pipe_image(volume)}@pipe-{point}"], f"{VOLUMES_POOL}/pipe-{name}")
+        with self.pools.open(VOLUMES_POOL, f"pipe-{name}", writable=True) as image:
+            image.remove_snap(f"pipe-{point}")
+        return cost
+
+    def make_image(self, pool: str, name: str, size: int) -> None:
+        self.pools.rbd.RBD().create(self.pools.io[pool], name, size)
+
+    def snapshot(self, volume: str, point: str) -> None:
+        with self.pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image:
+            image.create_snap(f"pipe-{point}")
+
+    def drop_pipe(self, volume: str, *points: str) -> None:
+        for pool, image in ((VOLUMES_POOL, f"volume-{volume}"), (BACKUPS_POOL, pipe_image(volume))):
+            with self.pools.open(pool, image, writable=True) as opened:
+                for point in points:
+                    opened.remove_snap(f"pipe-{point}")
+        self.pools.rbd.RBD().remove(self.pools.io[BACKUPS_POOL], pipe_image(volume))
+
+    # ---- data
+
+    def scattered(self, size: int, count: int, length: int) -> Iterable[tuple[int, int]]:
+        return [(place * length, length) for place in self.rng.sample(range(size // length), count)]
+
+    def write(self, volume: str, places: Iterable[tuple[int, int]]) -> None:
+        places = iter(places)
+        with self.pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image, ThreadPoolExecutor(8) as writers:
+            while batch := list(itertools.islice(places, 32)):
+                for done in [writers.submit(image.write, self.rng.randbytes(length), offset) for offset, length in batch]:
+                    done.result()
+
+    def must_be_equal(self, one: str, other: str) -> None:
+        """Compares all that either image has allocated; the rest is zero in both."""
+        with self.pools.open(VOLUMES_POOL, one) as left, self.pools.open(VOLUMES_POOL, other) as right:
+            if left.size() != right.size():
+                raise SystemExit(f"bench: {one} has {left.size()} bytes, {other} {right.size()}")
+            objects: set[int] = set()
+            for image in (left, right):
+                image.diff_iterate(0, image.size(), None, lambda offset, length, exists: objects.update(
+                    range(offset // (4 * MIB), (offset + length - 1) // (4 * MIB) + 1)) if exists else None)
+            for number in sorted(objects):
+                if left.read(number * 4 * MIB, 4 * MIB) != right.read(number * 4 * MIB, 4 * MIB):
+                    raise SystemExit(f"bench: {one} and {other} differ within 4 MiB from byte {number * 4 * MIB} on")
+
+    def give_disk_back(self) -> None:
+        if self.lab_cluster.disk_bytes() > TRIM_ABOVE:
+            say(f"  gave {self.lab_cluster.trim() / GIB:.1f} GiB back to the disk")
+
+    # ---- telling
+
+    def tell(self) -> None:
+        print(f"\nMedians of {ROUNDS} rounds (lowest–highest); ratio = ours / pipe, below 1 we are faster")
+        if SCALE != 1:
+            print(f"BENCH_SCALE={SCALE}: every size below is divided by {SCALE}; such times say nothing")
+        form = "{:<80} {:>20} {:>20} {:>6} {:>16} {:>15} {:>17}"
+        print(form.format("", "ours s", "pipe s", "ratio", "MB/s ours/pipe", "CPU s ours/pipe", "peak MiB ours/pipe"))
+        for row in self.rows.values():
+            ours, pipe_ = median(row.ours, "seconds"), median(row.pipe, "seconds")
+            rates = f"{row.moved / 1e6 / ours:.0f}/{row.moved / 1e6 / pipe_:.0f}" if row.moved else "-"
+            print(form.format(row.title, spread(row.ours), spread(row.pipe), f"{ours / pipe_:.2f}", rates,
+                              f"{median(row.ours, 'cpu'):.2f}/{median(row.pipe, 'cpu'):.2f}",
+                              f"{median(row.ours, 'peak') / MIB:.0f}/{median(row.pipe, 'peak') / MIB:.0f}"))
+        print("\nPeak resident memory of cindervault during a full backup")
+        for title in dict.fromkeys(title for title, _ in self.memory):
+            peaks = [peak for named, peak in self.memory if named == title]
+            print(f"  {title:<40} {max(peaks) / MIB:6.0f} MiB")
+
+
+class Made:
+    """What one round has made through the API, to be deleted again."""
+
+    def __init__(self) -> None:
+        self.backups: list[str] = []
+        self.volumes: list[str] = []
+
+    def backup(self, identifier: str) -> None:
+        self.backups.append(identifier)
+
+    def volume(self, identifier: str) -> None:
+        self.volumes.append(identifier)
+
+    def forget_backups(self, bench: Bench) -> None:
+        while self.backups:  # the newest first: parents cannot go before their incrementals
+            backup = self.backups.pop()
+            bench.rest.delete(f"/backups/{backup}")
+            bench.rest.await_gone("backup", backup)
+
+    def forget_volumes(self, bench: Bench) -> None:
+        while self.volumes:
+            volume = self.volumes.pop()
+            bench.rest.delete(f"/volumes/{volume}")
+            bench.rest.await_gone("volume", volume)
+
+
+def pipe(export: list[str], to: str) -> Cost:
+    """`rbd export-diff EXPORT - | rbd import-diff - TO`"""
+    began = time.monotonic()
+    source = subprocess.Popen(["rbd", "export-diff", "--no-progress", *export, "-"], stdout=subprocess.PIPE)
+    sink = subprocess.Popen(["rbd", "import-diff", "--no-progress", "-", to], stdin=source.stdout)
+    source.stdout.close()  # the sink's alone, so that its end is noticed
+    costs = []
+    for process in (sink, source):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"bench: {' '.join(process.args)} ended with {process.returncode}")
+        costs.append(usage)
+    return Cost(time.monotonic() - began, sum(usage.ru_utime + usage.ru_stime for usage in costs),
+                sum(usage.ru_maxrss for usage in costs) * 1024)
+
+
+def pipe_image(volume: str) -> str:
+    return f"pipe-of-{volume}"
+
+
+def median(costs: list[Cost], what: str) -> float:
+    return statistics.median(getattr(cost, what) for cost in costs)
+
+
+def spread(costs: list[Cost]) -> str:
+    seconds = [cost.seconds for cost in costs]
+    return f"{statistics.median(seconds):.2f} ({min(seconds):.2f}–{max(seconds):.2f})"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def interrupted(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        Bench().run()
+    except KeyboardInterrupt:
+        sys.exit(130)

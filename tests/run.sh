@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Everything that CI runs, in order; goes on after a failure, except where nothing could follow from it.
+# Starts what it needs in LAB_DIR (default .lab-test) and ends it again.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export LAB_DIR=${LAB_DIR:-.lab-test}
+venv=${VENV:-.venv}
+# The tests' databases live for seconds: nothing is gained by forcing them to the disk.
+in_lab() { PG_FSYNC=off tests/lab/lab.py run "$@"; }
+
+failed=()
+stage() {
+  local name=$1 began=$SECONDS
+  shift
+  printf '\n==== %s\n' "$name"
+  if "$@"; then
+    printf '==== %s: passed (%d s)\n' "$name" $((SECONDS - began))
+  else
+    printf '==== %s: FAILED (%d s)\n' "$name" $((SECONDS - began))
+    failed+=("$name")
+    return 1
+  fi
+}
+
+finish() {
+  if [ "${#failed[@]}" -eq 0 ]; then
+    printf '\ntest: everything passed (%d s)\n' "$SECONDS"
+    exit 0
+  fi
+  printf '\ntest: FAILED after %d s:\n' "$SECONDS"
+  printf '  %s\n' "${failed[@]}"
+  exit 1
+}
+
+rust_tests() {
+  if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --workspace --locked --no-run && in_lab -- cargo nextest run --workspace --locked
+  else
+    echo "cargo-nextest is not installed: cargo test does instead"
+    cargo test --workspace --locked --all-targets --no-run && in_lab -- cargo test --workspace --locked --all-targets
+  fi
+}
+
+licences_and_sources() {
+  cargo deny --version >/dev/null 2>&1 ||
+    cargo install --quiet --locked --root target/tools cargo-deny || return 1
+  PATH=$PWD/target/tools/bin:$PATH cargo deny --locked check bans licenses sources
+}
+
+trap 'exit 130' INT TERM
+stage "dependencies" tests/lab/deps.sh || finish
+stage "formatting" cargo fmt --all -- --check
+stage "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+stage "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+stage "tests of the crates" rust_tests
+stage "tests in the documentation" cargo test --workspace --locked --doc
+stage "release build" cargo build --release --locked --package cindervault || finish
+stage "tests from outside" in_lab --service -- "$venv/bin/pytest" -q tests
+stage "the walk" tests/lab/lab.py walk
+finish
