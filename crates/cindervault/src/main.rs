@@ -1,1 +1,43 @@
-fn main() {}
+//! The `cindervault` program: command line, configuration, wiring and shutdown. Everything else is in the
+//! crates below it.
+
+mod check;
+mod cli;
+mod commands;
+mod config;
+mod logging;
+mod output;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let config = match config::load(&cli.config_file()) {
+        Ok(config) => config,
+        Err(error) => {
+            output::problem(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
+    logging::start(&config.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::problem(&format!("the runtime can not be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(commands::run(&cli.command, config));
+    // a call into Ceph that does not return must not keep the process alive
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            output::problem(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Whether everything is there that we need, and what to do where it is not.
+
+use catalog::Catalog;
+use rbd::{Cluster, Errno};
+use serde::Serialize;
+use worker::ceph::{needed_caps, probe};
+
+use crate::config::{CephPool, Config};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// Whether it can be used.
+    pub ok: bool,
+    /// What was found, and what to do about it.
+    pub detail: String,
+}
+
+impl Finding {
+    fn good(what: &str, detail: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), ok: true, detail: detail.into() }
+    }
+
+    fn bad(what: &str, detail: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), ok: false, detail: detail.into() }
+    }
+}
+
+/// Looks at everything.
+pub(crate) async fn everything(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::good("configuration", "every key is known and in its bounds")];
+    findings.push(database(config).await);
+    findings.extend(ceph(config).await);
+    findings
+}
+
+/// Looks at the database.
+async fn database(config: &Config) -> Finding {
+    let what = "database";
+    let catalog = match Catalog::connect(&config.database.url, 2).await {
+        Ok(catalog) => catalog,
+        Err(error) => return Finding::bad(what, format!("can not be reached: {}", chain_of(&error))),
+    };
+    let finding = match catalog.ping().await {
+        Ok(()) => Finding::good(what, "answers"),
+        Err(error) => Finding::bad(what, chain_of(&error)),
+    };
+    catalog.close().await;
+    finding
+}
+
+/// Looks at both pools.
+pub(crate) async fn ceph(config: &Config) -> Vec<Finding> {
+    let (volumes, backups) =
+        tokio::join!(pool("volumes pool", &config.volumes.ceph), pool("backups pool", &config.backups.ceph));
+    vec![volumes, backups]
+}
+
+async fn pool(what: &str, options: &CephPool) -> Finding {
+    let CephPool { conf, user, pool } = options;
+    let place = format!("pool {pool} as client.{user} with {}", conf.display());
+    let cluster = match Cluster::connect(options.options().cluster).await {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            let advice = match error.errno {
+                Errno::NOT_FOUND => {
+                    "look whether the conf file is there, and whether it (or its directory) has the user's keyring"
+                }
+                Errno::ACCESS | Errno::NOT_PERMITTED => {
+                    "look whether the key in the keyring is the one that `ceph auth get` shows for the user"
+                }
+                Errno::TIMED_OUT => "look whether the monitors run and can be reached from here",
+                _ => "look at the conf file and at the cluster's health",
+            };
+            return Finding::bad(what, format!("{place}: {error}; {advice}"));
+        }
+    };
+    let opened = match cluster.pool(pool).await {
+        Ok(opened) => opened,
+        Err(error) if error.is_not_found() => {
+            return Finding::bad(
+                what,
+                format!(
+                    "{place}: there is no such pool; make it with `ceph osd pool create {pool} && rbd pool init {pool}`"
+                ),
+            );
+        }
+        Err(error) => return Finding::bad(what, format!("{place}: {error}")),
+    };
+    match probe(&opened).await {
+        Ok(()) => Finding::good(what, format!("{place}: can be listed, written and read")),
+        Err(error) if matches!(error.errno, Errno::NOT_PERMITTED | Errno::ACCESS) => Finding::bad(
+            what,
+            format!("{place}: {error}; the user lacks caps, give it these: `{}`", needed_caps(user, pool)),
+        ),
+        Err(error) => Finding::bad(what, format!("{place}: {error}")),
+    }
+}
+
+/// An error with all that it came from.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,81 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Where the configuration is looked for.
+const DEFAULT_CONFIG: &str = "/etc/cindervault/cindervault.toml";
+
+/// Backs OpenStack volumes up, from Ceph to Ceph.
+///
+/// Cindervault answers Cinder's backup API and moves the data itself: full and incremental backups as chains
+/// of RBD snapshots, in the layout of Cinder's own Ceph driver.
+///
+/// A first look:
+///   cindervault --config FILE check     is everything there, with the rights that are needed?
+///   cindervault --config FILE serve     API and worker in one process
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The configuration file (TOML). Every key can also be given as CINDERVAULT__SECTION__KEY in the environment.
+    #[arg(short, long, global = true, env = "CINDERVAULT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the API and a worker in one process.
+    ///
+    /// Brings the database's schema up to date, looks whether both pools can be used, and then serves until
+    /// SIGTERM. The first SIGTERM drains: no new requests or jobs, running ones get time to end, what does not
+    /// end goes back to the queue. A second one ends the process at once.
+    Serve,
+    /// Run only the API.
+    Api,
+    /// Run only a worker. Start as many as you like, on as many machines.
+    Worker,
+    /// Bring the database's schema up to date, and end.
+    Migrate,
+    /// Look whether the database and both pools can be used, and say what is missing.
+    ///
+    /// Ends with 0 when all is well, with 1 when something is missing.
+    Check {
+        /// How to print the result.
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+impl Cli {
+    /// The configuration file: as asked for, or the usual one.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| DEFAULT_CONFIG.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,24 @@
+//! The commands.
+
+mod check;
+mod migrate;
+mod serve;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::config::Config;
+
+/// Runs a command.
+///
+/// # Errors
+/// What made it fail, for the one who started it.
+pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => serve::run(config, serve::Roles { api: true, worker: true }).await,
+        Command::Api => serve::run(config, serve::Roles { api: true, worker: false }).await,
+        Command::Worker => serve::run(config, serve::Roles { api: false, worker: true }).await,
+        Command::Migrate => migrate::run(&config).await,
+        Command::Check { format } => Ok(check::run(&config, *format).await),
+    }
+}

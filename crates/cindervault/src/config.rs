@@ -1,0 +1,378 @@
+//! The configuration: one TOML file, the environment over it, typed, unknown keys refused.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use rbd::ClusterOptions;
+use serde::{Deserialize, Serialize};
+use worker::ceph::PoolOptions;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Config {
+    /// `[api]`
+    pub api: Api,
+    /// `[database]`
+    pub database: Database,
+    /// `[auth]`
+    pub auth: Auth,
+    /// `[volumes]`
+    pub volumes: Volumes,
+    /// `[backups]`
+    pub backups: Backups,
+    /// `[worker]`
+    pub worker: Worker,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[api]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Api {
+    /// Address and port to listen on.
+    pub listen: String,
+    /// The address under which clients reach us, when a proxy stands between.
+    pub public_url: Option<String>,
+    /// The most records in one page of a list.
+    pub max_limit: u32,
+    /// How long a new backup waits while there is no worker at all, before it becomes `error`; seconds.
+    pub worker_wait_seconds: u64,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8776".to_owned(), public_url: None, max_limit: 1000, worker_wait_seconds: 60 }
+    }
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Database {
+    /// `postgres://user:password@host:port/database`
+    pub url: String,
+    /// How many connections each of API and worker may hold.
+    pub connections: u32,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: String::new(), connections: 16 }
+    }
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Auth {
+    /// Who may ask.
+    pub mode: AuthMode,
+}
+
+/// How callers are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuthMode {
+    /// Everybody is believed: for a lab on one machine.
+    #[default]
+    Noauth,
+}
+
+/// `[volumes]`
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Volumes {
+    /// Where volumes come from.
+    pub source: Source,
+    /// `[volumes.ceph]`
+    pub ceph: CephPool,
+}
+
+/// Where volumes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// Cindervault serves the volumes itself, over an RBD pool.
+    #[default]
+    Standalone,
+}
+
+/// `[backups]`
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Backups {
+    /// `[backups.ceph]`
+    pub ceph: CephPool,
+}
+
+/// A pool of a cluster, and the user to reach it as.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct CephPool {
+    /// The cluster's conf file.
+    pub conf: PathBuf,
+    /// The cephx user, without `client.`.
+    pub user: String,
+    /// The pool.
+    pub pool: String,
+}
+
+impl Default for CephPool {
+    fn default() -> Self {
+        Self { conf: "/etc/ceph/ceph.conf".into(), user: String::new(), pool: String::new() }
+    }
+}
+
+impl CephPool {
+    /// As the worker takes it.
+    pub(crate) fn options(&self) -> PoolOptions {
+        PoolOptions {
+            cluster: ClusterOptions { conf: self.conf.clone(), user: self.user.clone() },
+            pool: self.pool.clone(),
+        }
+    }
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Worker {
+    /// The host's name as services and backups show it; the machine's own when empty.
+    pub host: String,
+    /// The availability zone.
+    pub zone: String,
+    /// The name of the volume backend in `host@backend#pool`.
+    pub backend: String,
+    /// How many creates and restores run at once.
+    pub copies: usize,
+    /// How many other jobs run at once.
+    pub light_jobs: usize,
+    /// How much data may be in flight over all copies, MiB.
+    pub memory_mib: u64,
+    /// How long a job is a worker's without being renewed, seconds.
+    pub lease_seconds: u64,
+    /// How often the queue is looked at without having been told to, seconds.
+    pub poll_seconds: u64,
+    /// How often a heartbeat is recorded, seconds.
+    pub heartbeat_seconds: u64,
+    /// How long running jobs may go on after SIGTERM, seconds.
+    pub drain_seconds: u64,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            zone: "nova".to_owned(),
+            backend: "rbd".to_owned(),
+            copies: 15,
+            light_jobs: 16,
+            memory_mib: 128,
+            lease_seconds: 30,
+            poll_seconds: 5,
+            heartbeat_seconds: 10,
+            drain_seconds: 20,
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Log {
+    /// A level (`info`), or a filter as `RUST_LOG` takes it.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// The file can not be read, or holds what can not be used: all of it is named.
+pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
+    if !file.exists() {
+        bail!("there is no configuration file {}: name one with --config, or set CINDERVAULT_CONFIG", file.display());
+    }
+    read(Figment::new().merge(Toml::file_exact(file)))
+        .with_context(|| format!("the configuration ({}, and CINDERVAULT__… in the environment)", file.display()))
+}
+
+fn read(file: Figment) -> anyhow::Result<Config> {
+    let given = file.merge(Env::prefixed("CINDERVAULT__").split("__"));
+    let values: serde_json::Value = given.extract().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let known = serde_json::to_value(Config::default()).context("the defaults can not be written down")?;
+    let mut problems = Vec::new();
+    unknown_keys("", &values, &known, &mut problems);
+    if !problems.is_empty() {
+        bail!("{}", list(&problems));
+    }
+    let config: Config =
+        Figment::from(Serialized::defaults(Config::default())).merge(given).extract().map_err(|error| {
+            anyhow::anyhow!("{}", list(&error.into_iter().map(|one| one.to_string()).collect::<Vec<_>>()))
+        })?;
+    config.problems(&mut problems);
+    if problems.is_empty() { Ok(config) } else { bail!("{}", list(&problems)) }
+}
+
+fn list(problems: &[String]) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        text.push_str("\n  - ");
+        text.push_str(problem);
+    }
+    text
+}
+
+/// Names every key that the configuration does not have.
+fn unknown_keys(path: &str, given: &serde_json::Value, known: &serde_json::Value, problems: &mut Vec<String>) {
+    let (Some(given), Some(known)) = (given.as_object(), known.as_object()) else { return };
+    for (key, value) in given {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        if let Some(inner) = known.get(key) {
+            unknown_keys(&path, value, inner, problems);
+        } else {
+            let names: Vec<&str> = known.keys().map(String::as_str).collect();
+            problems.push(format!("{path} is not known here (known are: {})", names.join(", ")));
+        }
+    }
+}
+
+impl Config {
+    /// Everything that can be seen to be wrong without asking anybody.
+    fn problems(&self, problems: &mut Vec<String>) {
+        let mut demand = |holds: bool, text: &str| {
+            if !holds {
+                problems.push(text.to_owned());
+            }
+        };
+        demand(!self.database.url.is_empty(), "database.url is missing: postgres://user:password@host/database");
+        demand(self.database.connections > 1, "database.connections must be at least 2");
+        demand(
+            self.api.listen.parse::<std::net::SocketAddr>().is_ok(),
+            "api.listen must be an address and a port, such as 127.0.0.1:8776",
+        );
+        demand(
+            !self.volumes.ceph.user.is_empty(),
+            "volumes.ceph.user is missing: the cephx user for the volumes' pool",
+        );
+        demand(!self.volumes.ceph.pool.is_empty(), "volumes.ceph.pool is missing: the pool of the volumes");
+        demand(
+            !self.backups.ceph.user.is_empty(),
+            "backups.ceph.user is missing: the cephx user for the backups' pool",
+        );
+        demand(!self.backups.ceph.pool.is_empty(), "backups.ceph.pool is missing: the pool of the backups");
+        demand(self.worker.copies > 0, "worker.copies must be at least 1");
+        demand(self.worker.light_jobs > 0, "worker.light_jobs must be at least 1");
+        demand(self.worker.memory_mib >= 64, "worker.memory_mib must be at least 64: two of the largest objects");
+        demand(self.worker.lease_seconds >= 3, "worker.lease_seconds must be at least 3");
+        demand(self.worker.poll_seconds > 0, "worker.poll_seconds must be at least 1");
+        demand(self.worker.heartbeat_seconds > 0, "worker.heartbeat_seconds must be at least 1");
+        demand(
+            self.worker.heartbeat_seconds <= 30,
+            "worker.heartbeat_seconds must be at most 30: after 60 seconds a service counts as down",
+        );
+    }
+
+    /// The host's name.
+    pub(crate) fn host(&self) -> String {
+        if !self.worker.host.is_empty() {
+            return self.worker.host.clone();
+        }
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let machine = machine.trim();
+        if machine.is_empty() { "localhost".to_owned() } else { machine.to_owned() }
+    }
+
+    /// How the worker is to behave.
+    pub(crate) fn worker_settings(&self) -> worker::Settings {
+        worker::Settings {
+            host: self.host(),
+            zone: self.worker.zone.clone(),
+            backend: self.worker.backend.clone(),
+            copies: self.worker.copies,
+            light_jobs: self.worker.light_jobs,
+            memory: self.worker.memory_mib << 20,
+            lease: Duration::from_secs(self.worker.lease_seconds),
+            poll: Duration::from_secs(self.worker.poll_seconds),
+            heartbeat: Duration::from_secs(self.worker.heartbeat_seconds),
+            drain: Duration::from_secs(self.worker.drain_seconds),
+            default_container: self.backups.ceph.pool.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        [database]
+        url = "postgres://localhost/x"
+        [volumes.ceph]
+        user = "v"
+        pool = "volumes"
+        [backups.ceph]
+        user = "b"
+        pool = "backups"
+    "#;
+
+    fn parse(text: &str) -> anyhow::Result<Config> {
+        read(Figment::new().merge(Toml::string(text)))
+    }
+
+    #[test]
+    fn a_small_file_is_enough() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.api.listen, "127.0.0.1:8776");
+        assert_eq!(config.volumes.ceph.conf, Path::new("/etc/ceph/ceph.conf"));
+        assert_eq!(config.worker.memory_mib, 128);
+    }
+
+    #[test]
+    fn unknown_keys_are_all_named() {
+        let error = parse(&format!("{GOOD}\ncolour = 1\n[api]\nlisten = \"x\"\nport = 1\n[wrk]\na = 1"))
+            .unwrap_err()
+            .to_string();
+        for part in ["backups.ceph.colour", "api.port is not known here", "wrk is not known here"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn missing_and_impossible_values_are_all_named() {
+        let error = parse("[api]\nlisten = \"nowhere\"\n[worker]\ncopies = 0").unwrap_err().to_string();
+        for part in ["database.url", "api.listen", "volumes.ceph.user", "backups.ceph.pool", "worker.copies"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_named_by_its_key() {
+        let error = parse(&format!("{GOOD}\n[worker]\ncopies = \"many\"")).unwrap_err().to_string();
+        assert!(error.contains("copies"), "{error}");
+        let error = parse(&format!("{GOOD}\n[auth]\nmode = \"magic\"")).unwrap_err().to_string();
+        assert!(error.contains("magic"), "{error}");
+    }
+}
