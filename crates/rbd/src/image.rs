@@ -65,6 +65,11 @@ impl std::fmt::Debug for Image {
     }
 }
 
+/// Progress that nobody listens to: librbd calls the callback without looking whether there is one.
+pub(crate) unsafe extern "C" fn no_progress(_: u64, _: u64, _: *mut libc::c_void) -> libc::c_int {
+    0
+}
+
 impl Image {
     pub(crate) async fn open(pool: Pool, name: &str, snapshot: Option<&str>, read_only: bool) -> Result<Self> {
         let (name, snapshot) = (name.to_owned(), snapshot.map(str::to_owned));
@@ -198,8 +203,9 @@ impl Image {
     pub async fn resize(&self, size: u64, allow_shrink: bool) -> Result<()> {
         let handle = self.handle.clone();
         blocking(move || {
-            // SAFETY: a live image; no progress callback.
-            let code = unsafe { sys::rbd_resize2(handle.raw, size, allow_shrink, None, std::ptr::null_mut()) };
+            let (unheard, nothing) = (Some(no_progress as _), std::ptr::null_mut());
+            // SAFETY: a live image; a progress callback that does not look at what it is given.
+            let code = unsafe { sys::rbd_resize2(handle.raw, size, allow_shrink, unheard, nothing) };
             check(code, "resizing", &handle.path).map(drop)
         })
         .await
