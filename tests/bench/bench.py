@@ -135,7 +135,7 @@ class Bench:
     # ---- Cindervault
 
     def make_volume(self, name: str, size: int) -> str:
-        gib = max(1, size // SCALE // GIB)
+        gib = -(-size // SCALE // GIB)  # rounded up
         volume = self.rest.post("/volumes", {"volume": {"size": gib, "name": name}})["volume"]["id"]
         self.rest.await_status("volume", volume, "available")
         return volume

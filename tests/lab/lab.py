@@ -102,7 +102,6 @@ class Lab:
 
     def env(self, service: bool) -> dict[str, str]:
         env = {
-            "LAB_DIR": str(self.dir),
             "CEPH_CONF": str(self.cluster.conf),
             "VOLUMES_POOL": VOLUMES_POOL,
             "BACKUPS_POOL": BACKUPS_POOL,
@@ -124,7 +123,8 @@ class Lab:
         lines = ["# Of a running lab: `source` this, then use openstack, cinder, rbd, ceph, psql and curl."]
         lines += [f"unset {' '.join(FOREIGN)}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in self.env(service=True).items()]
-        lines += [f'export PATH={shlex.quote(str(venv() / "bin"))}:"$PATH"']
+        programs = f"{venv() / 'bin'}:{binary().parent}"
+        lines += [f'export PATH={shlex.quote(programs)}:"$PATH"']
         return "\n".join(lines) + "\n" + CINDER
 
     def _project(self) -> str:
@@ -170,6 +170,7 @@ def _for_a_while(lab: Lab, service: bool, command: list[str]) -> int:
     try:
         lab.start(service)
         env = os.environ | lab.env(service) | {
+            "LAB_DIR": str(lab.dir),
             "CINDERVAULT_TEST_CEPH_CONF": str(lab.cluster.conf),
             "CINDERVAULT_TEST_DATABASE_URL": lab.database.superuser_url(),
         }

@@ -66,7 +66,7 @@ class Service:
         self._await_ready(process)
 
     def stop(self) -> list[str]:
-        said = self.daemon.end()
+        said = self.daemon.end(patience=40.0)  # longer than the service gives its running jobs
         return [said] if said else []
 
     def url(self) -> str:
