@@ -1,7 +1,5 @@
 //! A request as a handler sees it.
 
-use std::borrow::Cow;
-
 use axum::http::HeaderMap;
 use catalog::page::Scope;
 use catalog::{Catalog, ProjectId, UserId};
@@ -104,9 +102,4 @@ impl Call {
 /// An id in a path or a body: only the canonical form is one, anything else names nothing (API spec 2).
 pub(crate) fn exact_uuid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
-}
-
-/// A name or description as it is stored: without blanks around it (API spec 3).
-pub(crate) fn trimmed(value: &Value) -> Option<Cow<'_, str>> {
-    value.as_str().map(|text| Cow::Borrowed(text.trim()))
 }

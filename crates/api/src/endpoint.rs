@@ -65,6 +65,11 @@ struct Method {
 pub(crate) struct Actions(Vec<(&'static str, Method)>);
 
 impl Actions {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
     /// One more action.
     pub(crate) fn on<H, F>(mut self, name: &'static str, since: Microversion, handler: H) -> Self
     where

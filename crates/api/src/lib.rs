@@ -84,6 +84,7 @@ mod front;
 mod links;
 mod listing;
 mod microversion;
+mod over_quota;
 mod path;
 mod python;
 mod query;

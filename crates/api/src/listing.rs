@@ -2,11 +2,12 @@
 
 use catalog::page::{Column, Direction, Filter, Page, Query, Scope, Table};
 use identity::Rule;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::call::{Call, exact_uuid};
 use crate::fault::ApiError;
+use crate::links::Link;
 use crate::query::{boolean, integer};
 use crate::reply::Reply;
 
@@ -74,28 +75,24 @@ impl Listing {
     }
 
     /// The answer for a page: `path` is this list's path, `view` renders a record, `id` names it for the marker.
-    pub(crate) fn reply<T, V: Serialize, I: std::fmt::Display>(
+    pub(crate) fn reply<'p, T, V: Serialize, I: std::fmt::Display>(
         &self,
         call: &Call,
         query: &Query,
-        page: &Page<T>,
+        page: &'p Page<T>,
         path: &str,
-        view: impl Fn(&T) -> V,
+        view: impl Fn(&'p T) -> V,
         id: impl Fn(&T) -> I,
     ) -> Result<Reply, ApiError> {
-        let mut body = Map::new();
-        let rows = page.rows.iter().map(view).collect::<Vec<_>>();
-        body.insert(self.collection.to_owned(), serde_json::to_value(rows).map_err(ApiError::internal)?);
         // a page that is exactly full has a next link even when nothing follows; clients expect it
         let full = u32::try_from(page.rows.len()).is_ok_and(|length| length >= query.limit);
-        if let Some(last) = page.rows.last().filter(|_| full || page.more) {
-            let next = call.links.next(path, &call.query, id(last));
-            body.insert(self.links.to_owned(), serde_json::to_value(next).map_err(ApiError::internal)?);
-        }
-        if let Some(count) = page.count {
-            body.insert("count".to_owned(), Value::from(count));
-        }
-        Reply::ok(&body)
+        let last = page.rows.last().filter(|_| full || page.more);
+        Reply::ok(&Body {
+            listing: self,
+            rows: page.rows.iter().map(view).collect(),
+            next: last.map(|last| call.links.next(path, &call.query, id(last))),
+            count: page.count,
+        })
     }
 
     /// The sort keys and directions as written.
@@ -211,6 +208,28 @@ impl Listing {
             }
         }
         Ok(Scope::Project(call.project_or_none()))
+    }
+}
+
+/// A list's answer.
+struct Body<'a, V> {
+    listing: &'a Listing,
+    rows: Vec<V>,
+    next: Option<[Link; 1]>,
+    count: Option<i64>,
+}
+
+impl<V: Serialize> Serialize for Body<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(self.listing.collection, &self.rows)?;
+        if let Some(next) = &self.next {
+            map.serialize_entry(self.listing.links, next)?;
+        }
+        if let Some(count) = self.count {
+            map.serialize_entry("count", &count)?;
+        }
+        map.end()
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Settings {
     pub max_limit: u32,
     /// The zone that new volumes are in when a request names none.
     pub availability_zone: String,
+    /// Where new volumes are, as `host@backend#pool`.
+    pub volume_host: String,
     /// The filters that callers who are not administrators may use.
     pub resource_filters: ResourceFilters,
     /// How long requests that are being answered may go on after the server was told to stop.
@@ -31,6 +33,7 @@ impl Default for Settings {
             public_url: None,
             max_limit: 1000,
             availability_zone: "nova".to_owned(),
+            volume_host: "cindervault@rbd#volumes".to_owned(),
             resource_filters: ResourceFilters::default(),
             drain: Duration::from_secs(30),
         }

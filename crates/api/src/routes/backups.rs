@@ -1,0 +1,98 @@
+//! Backups (API spec 2, R1 to R11).
+
+mod create;
+mod delete;
+mod export;
+mod force_delete;
+mod import;
+mod list;
+mod metadata;
+mod record;
+mod reset;
+mod restore;
+mod show;
+mod update;
+mod view;
+
+use catalog::backups::BackupView;
+use catalog::{BackupId, ProjectId, SnapshotId, VolumeId};
+use identity::Rule;
+use serde_json::Value;
+
+use crate::call::{Call, exact_uuid};
+use crate::endpoint::Actions;
+use crate::fault::ApiError;
+use crate::microversion::Microversion;
+use crate::router::Routes;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/backups", Microversion::MIN, list::summary)
+        .get("/backups/detail", Microversion::MIN, list::detail)
+        .post("/backups", Microversion::MIN, create::create)
+        .post("/backups/import_record", Microversion::MIN, import::import)
+        // what openstacksdk sends instead (API spec 13)
+        .post("/backups/export_record", Microversion::MIN, import::import)
+        .get("/backups/{id}", Microversion::MIN, show::show)
+        .put("/backups/{id}", Microversion::v3(9), update::update)
+        .delete("/backups/{id}", Microversion::MIN, delete::delete)
+        .post("/backups/{id}/restore", Microversion::MIN, restore::restore)
+        .get("/backups/{id}/export_record", Microversion::MIN, export::export)
+        // what the openstack client sends for `unset --property` (API spec 13)
+        .delete("/backups/{id}/metadata/{key}", Microversion::v3(43), metadata::delete_key)
+        .actions(
+            "/backups/{id}/action",
+            Actions::new().on("os-reset_status", Microversion::MIN, reset::reset).on(
+                "os-force_delete",
+                Microversion::MIN,
+                force_delete::force_delete,
+            ),
+        )
+}
+
+/// The backup in the path that the caller can see and get. `backup:get` comes first for whatever is done
+/// with a backup (API spec 9.3).
+async fn find(call: &Call) -> Result<BackupView, ApiError> {
+    let backup = match exact_uuid(call.param("id")) {
+        Some(id) => call.catalog().backup(BackupId(id), &call.scope()).await?,
+        None => None,
+    };
+    let backup = backup.ok_or_else(|| unknown_backup(call))?;
+    call.allow(Rule::BackupGet, &backup.project_id)?;
+    Ok(backup)
+}
+
+/// 404 for the backup in the path.
+fn unknown_backup(call: &Call) -> ApiError {
+    ApiError::not_found("Backup", call.param("id"))
+}
+
+/// The volume that a body names by a text that fits the schema, or 404: an id in another form than ours names
+/// nothing.
+fn volume_id(text: &str) -> Result<VolumeId, ApiError> {
+    exact_uuid(text).map(VolumeId).ok_or_else(|| ApiError::not_found("Volume", text))
+}
+
+/// As [`volume_id`], for a snapshot.
+fn snapshot_id(text: &str) -> Result<SnapshotId, ApiError> {
+    exact_uuid(text).map(SnapshotId).ok_or_else(|| ApiError::not_found("Snapshot", text))
+}
+
+/// A name or description as it is stored: trimmed.
+fn trimmed(value: &Value) -> Option<String> {
+    value.as_str().map(|text| text.trim().to_owned())
+}
+
+/// A text that is kept as it is; an empty one counts as none.
+fn some_text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The volume's project. A volume that the policy does not let the caller get is not there (API spec 9.4).
+async fn volume_owner(call: &Call, id: VolumeId) -> Result<ProjectId, ApiError> {
+    let volume = call.catalog().volume(id, &call.scope()).await?;
+    volume
+        .map(|volume| volume.project_id.clone())
+        .filter(|owner| call.may(Rule::VolumeGet, owner))
+        .ok_or_else(|| ApiError::not_found("Volume", id))
+}

@@ -1,0 +1,18 @@
+//! `os-force_delete` (API spec 5.5): the Ceph driver can not do it.
+
+use axum::http::StatusCode;
+use identity::Rule;
+
+use super::find;
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::reply::Reply;
+
+/// Refuses, after the checks that come before the driver is asked (recorded: also for a backup with
+/// increments).
+pub(super) async fn force_delete(call: Call) -> Result<Reply, ApiError> {
+    let backup = find(&call).await?;
+    call.allow(Rule::BackupForceDelete, &backup.project_id)?;
+    call.allow(Rule::BackupDelete, &backup.project_id)?;
+    Err(ApiError::fault(StatusCode::METHOD_NOT_ALLOWED, "Operation not supported: force delete."))
+}

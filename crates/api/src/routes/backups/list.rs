@@ -1,0 +1,39 @@
+//! `GET /backups` and `GET /backups/detail` (API spec 6).
+
+use catalog::backups::{BackupView, TABLE};
+use catalog::page::{Page, Query};
+use identity::Rule;
+
+use super::view;
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::listing::{Listing, nothing_special};
+use crate::reply::Reply;
+
+static LISTING: Listing = Listing {
+    table: &TABLE,
+    resource: "backup",
+    thing: "Backup",
+    collection: "backups",
+    links: "backups_links",
+    rule: Rule::BackupGetAll,
+    sort_by_name_since: 37,
+    aliases: &[("name", "display_name", 0), ("description", "display_description", 31)],
+    special: nothing_special,
+};
+
+pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
+    let (query, page) = run(&call).await?;
+    LISTING.reply(&call, &query, &page, "/backups", |row| view::summary(&call, row), |row| row.id)
+}
+
+pub(super) async fn detail(call: Call) -> Result<Reply, ApiError> {
+    let (query, page) = run(&call).await?;
+    LISTING.reply(&call, &query, &page, "/backups/detail", |row| view::detail(&call, row), |row| row.id)
+}
+
+async fn run(call: &Call) -> Result<(Query, Page<BackupView>), ApiError> {
+    let query = LISTING.query(call)?;
+    let page = call.catalog().backups(&query).await?.map_err(|_| LISTING.unknown_marker(call))?;
+    Ok((query, page))
+}

@@ -1,0 +1,78 @@
+//! `POST /backups/{id}/restore` (API spec 3.3, 5.6).
+
+use axum::http::StatusCode;
+use catalog::backups::{Restore, RestoreRejected, Status, Target};
+use catalog::volumes::{CreateRejected, Placement};
+use identity::Rule;
+use serde_json::json;
+
+use super::{find, unknown_backup, volume_id, volume_owner};
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::over_quota;
+use crate::reply::Reply;
+use crate::schema::{Key, Object, Schema};
+
+static SCHEMA: Schema = Schema::Object(&Object::strict(
+    &[Key::new(
+        "restore",
+        Schema::Object(&Object::strict(
+            &[Key::new("volume_id", Schema::Uuid { nullable: true }), Key::new("name", Schema::NAME)],
+            &[],
+        )),
+    )],
+    &["restore"],
+));
+
+pub(super) async fn restore(call: Call) -> Result<Reply, ApiError> {
+    let body = &call.body(&SCHEMA)?["restore"];
+    let backup = find(&call).await?;
+    call.allow(Rule::BackupRestore, &backup.project_id)?;
+    let project = call.project(Rule::BackupRestore)?;
+    // the backup's own state is told before anything about the target
+    if backup.status != Status::Available {
+        return Err(refuse(&call, RestoreRejected::Status(backup.status)));
+    }
+    let target = match body["volume_id"].as_str() {
+        Some(text) => {
+            let volume = volume_id(text)?;
+            volume_owner(&call, volume).await?;
+            Target::Volume(volume)
+        }
+        None => {
+            call.allow(Rule::VolumeCreate, &project)?;
+            Target::New(body["name"].as_str().map(str::to_owned))
+        }
+    };
+    let restore = Restore { backup: backup.id, target, project, user: call.user() };
+    let settings = call.settings();
+    let placement = Placement { host: settings.volume_host.clone(), zone: settings.availability_zone.clone() };
+    let request_id = Some(call.request_id.as_str());
+    let begun = call.catalog().restore_backup(&restore, &call.scope(), &placement, request_id).await?;
+    let restoring = begun.map_err(|rejected| refuse(&call, rejected))?;
+    Reply::json(
+        StatusCode::ACCEPTED,
+        &json!({ "restore": {
+            "backup_id": backup.id,
+            "volume_id": restoring.volume,
+            "volume_name": restoring.name,
+        } }),
+    )
+}
+
+fn refuse(call: &Call, rejected: RestoreRejected) -> ApiError {
+    match rejected {
+        RestoreRejected::NoSuchBackup(_) => unknown_backup(call),
+        RestoreRejected::Status(_) => ApiError::invalid_backup("Backup status must be available"),
+        RestoreRejected::NoSize => ApiError::invalid_backup("Backup to be restored has invalid size"),
+        RestoreRejected::NewVolume(CreateRejected::Quota(exceeded)) => over_quota::refuse_restore(&exceeded),
+        // no type, zone or source was named, so nothing of the caller's can have been wrong
+        RestoreRejected::NewVolume(other) => ApiError::internal(other),
+        RestoreRejected::NoSuchVolume(id) => ApiError::not_found("Volume", id),
+        RestoreRejected::VolumeStatus(_) => ApiError::invalid_volume("Volume to be restored to must be available"),
+        RestoreRejected::TooSmall { volume_gib, backup_gib } => ApiError::invalid_volume(format!(
+            "volume size {volume_gib} is too small to restore backup of size {backup_gib}."
+        )),
+        RestoreRejected::NoService => ApiError::no_backup_service(),
+    }
+}

@@ -1,0 +1,13 @@
+//! `GET /backups/{id}`.
+
+use serde_json::json;
+
+use super::{find, view};
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::reply::Reply;
+
+pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
+    let backup = find(&call).await?;
+    Reply::ok(&json!({ "backup": view::detail(&call, &backup) }))
+}

@@ -1,0 +1,84 @@
+//! A backup in answers (API spec 4.2, 4.3).
+
+use catalog::Metadata;
+use catalog::backups::BackupView;
+use identity::Rule;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::links::Link;
+
+/// What lists, creates, updates and imports answer, in every version.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    links: [Link; 2],
+}
+
+/// What show and the detailed list answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Detail<'a> {
+    id: Uuid,
+    status: &'static str,
+    size: i32,
+    object_count: i32,
+    availability_zone: Option<&'a str>,
+    container: Option<&'a str>,
+    created_at: String,
+    updated_at: Option<String>,
+    name: Option<&'a str>,
+    description: Option<&'a str>,
+    fail_reason: Option<&'a str>,
+    volume_id: Uuid,
+    links: [Link; 2],
+    is_incremental: bool,
+    has_dependent_backups: bool,
+    snapshot_id: Option<Uuid>,
+    data_timestamp: Option<String>,
+    /// Since 3.43.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a Metadata>,
+    /// Since 3.18, for whom the policy shows it.
+    #[serde(rename = "os-backup-project-attr:project_id", skip_serializing_if = "Option::is_none")]
+    project_id: Option<&'a str>,
+    /// Since 3.56, for whom the policy shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    /// Since 3.64, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_key_id: Option<Uuid>,
+}
+
+pub(super) fn summary<'a>(call: &Call, backup: &'a BackupView) -> Summary<'a> {
+    Summary { id: backup.id.0, name: backup.name.as_deref(), links: call.links.of("backups", backup.id) }
+}
+
+pub(super) fn detail<'a>(call: &Call, backup: &'a BackupView) -> Detail<'a> {
+    // below 3.18 nobody is shown whose it is, so the policy is not asked
+    let shows_owner = call.has(18) && call.may(Rule::BackupProjectAttribute, &backup.project_id);
+    Detail {
+        id: backup.id.0,
+        status: backup.status.as_str(),
+        size: backup.size_gib,
+        object_count: backup.object_count,
+        availability_zone: backup.availability_zone.as_deref(),
+        container: backup.container.as_deref(),
+        created_at: backup.created_at.to_string(),
+        updated_at: backup.updated_at.map(|at| at.to_string()),
+        name: backup.name.as_deref(),
+        description: backup.description.as_deref(),
+        fail_reason: backup.fail_reason.as_deref(),
+        volume_id: backup.volume_id.0,
+        links: call.links.of("backups", backup.id),
+        is_incremental: backup.parent_id.is_some(),
+        has_dependent_backups: backup.has_dependents,
+        snapshot_id: backup.snapshot_id.map(|id| id.0),
+        data_timestamp: backup.data_timestamp.map(|at| at.to_string()),
+        metadata: call.has(43).then_some(&backup.metadata),
+        project_id: shows_owner.then_some(backup.project_id.as_str()),
+        user_id: (shows_owner && call.has(56)).then_some(backup.user_id.as_str()),
+        encryption_key_id: backup.encryption_key_id.filter(|key| call.has(64) && !key.is_nil()),
+    }
+}
