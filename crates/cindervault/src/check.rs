@@ -93,7 +93,10 @@ async fn pool(what: &str, options: &CephPool) -> Finding {
         Ok(()) => Finding::good(what, format!("{place}: can be listed, written and read")),
         Err(error) if matches!(error.errno, Errno::NOT_PERMITTED | Errno::ACCESS) => Finding::bad(
             what,
-            format!("{place}: {error}; the user lacks caps, give it these: `{}`", needed_caps(user, pool)),
+            format!(
+                "{place}: {error}; the user lacks caps. It needs these (the command replaces what it has): `{}`",
+                needed_caps(user, pool)
+            ),
         ),
         Err(error) => Finding::bad(what, format!("{place}: {error}")),
     }

@@ -193,7 +193,7 @@ pub(crate) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self { level: "info,sqlx=warn".to_owned(), format: LogFormat::Text }
     }
 }
 
