@@ -28,7 +28,7 @@ impl ResourceFilters {
 impl Default for ResourceFilters {
     /// The reference's defaults.
     fn default() -> Self {
-        let defaults: [(&str, &[&str]); 4] = [
+        let defaults: [(&str, &[&str]); 5] = [
             ("backup", &["name", "status", "volume_id"]),
             ("message", &["resource_uuid", "resource_type", "event_id", "request_id", "message_level"]),
             ("snapshot", &["name", "status", "volume_id", "metadata", "availability_zone", "consumes_quota"]),
@@ -48,6 +48,7 @@ impl Default for ResourceFilters {
                     "consumes_quota",
                 ],
             ),
+            ("volume_type", &["is_public"]),
         ];
         Self(
             defaults

@@ -168,6 +168,8 @@ pub enum Filter {
     HasMetadata(&'static str, serde_json::Map<String, serde_json::Value>),
     /// The column's time compares so with this one.
     Time(&'static Column, Comparison, crate::Time),
+    /// All of these hold; with none it holds for every row.
+    All(Vec<Filter>),
     /// Nothing matches: the filter names something that does not exist.
     Never,
 }
@@ -413,6 +415,14 @@ fn push_filter(statement: &mut QueryBuilder<Postgres>, filter: &Filter) {
                 Comparison::LessOrEqual => " <= ",
             });
             statement.push_bind(*at);
+        }
+        Filter::All(filters) => {
+            statement.push("(true");
+            for filter in filters {
+                statement.push(" AND ");
+                push_filter(statement, filter);
+            }
+            statement.push(")");
         }
         Filter::Never => {
             statement.push("false");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{FromRow, PgConnection};
 
-use crate::{Catalog, Result, Time};
+use crate::{Catalog, ProjectId, Result, Time};
 
 /// A service whose last heartbeat is older than this is down.
 pub const DOWN_AFTER: Duration = Duration::from_mins(1);
@@ -34,6 +34,21 @@ pub struct Service {
     pub created_at: Time,
     /// Whether it was heard of within [`DOWN_AFTER`].
     pub up: bool,
+}
+
+/// What one project has on a host.
+#[derive(Debug, Clone, FromRow)]
+pub struct HostTotal {
+    /// The project.
+    pub project_id: ProjectId,
+    /// How many volumes.
+    pub volumes: i64,
+    /// Their GiB together.
+    pub volume_gib: i64,
+    /// How many snapshots of volumes there.
+    pub snapshots: i64,
+    /// Their GiB together.
+    pub snapshot_gib: i64,
 }
 
 impl Catalog {
@@ -96,6 +111,31 @@ impl Catalog {
         .await?
         .rows_affected();
         Ok(changed == 1)
+    }
+
+    /// What each project has on a host: on `host@backend`, whatever the pool.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn totals_of_host(&self, host: &str) -> Result<Vec<HostTotal>> {
+        Ok(sqlx::query_as(
+            "SELECT v.project_id,
+                    count(*) AS volumes,
+                    coalesce(sum(v.size_gib), 0) AS volume_gib,
+                    coalesce(sum(of_volume.snapshots), 0)::bigint AS snapshots,
+                    coalesce(sum(of_volume.snapshot_gib), 0)::bigint AS snapshot_gib
+               FROM volumes AS v
+              CROSS JOIN LATERAL (
+                        SELECT count(*) AS snapshots, coalesce(sum(s.size_gib), 0) AS snapshot_gib
+                          FROM snapshots AS s
+                         WHERE s.volume_id = v.id AND s.deleted_at IS NULL) AS of_volume
+              WHERE v.deleted_at IS NULL AND split_part(v.host, '#', 1) = $1
+              GROUP BY v.project_id
+              ORDER BY v.project_id",
+        )
+        .bind(host)
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     /// The host of a backup service that is enabled, up and, if given, in that zone; any one of them.

@@ -15,4 +15,4 @@ pub use record::{Snapshot, Status};
 pub use update::{ReportRejected, SnapshotChange};
 
 pub(crate) use read::find;
-pub(crate) use record::{lock, lock_in};
+pub(crate) use record::lock_in;

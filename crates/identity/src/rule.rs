@@ -95,6 +95,13 @@ rules! {
     TypeCreate = "volume_extension:type_create", Admin;
     TypeUpdate = "volume_extension:type_update", Admin;
     TypeDelete = "volume_extension:type_delete", Admin;
+    TypeEncryptionGet = "volume_extension:volume_type_encryption:get", Admin;
+    TypeExtraSpecsIndex = "volume_extension:types_extra_specs:index", Reader;
+    TypeExtraSpecsShow = "volume_extension:types_extra_specs:show", Reader;
+    TypeExtraSpecsSensitive = "volume_extension:types_extra_specs:read_sensitive", Admin;
+    TypeExtraSpecsCreate = "volume_extension:types_extra_specs:create", Admin;
+    TypeExtraSpecsUpdate = "volume_extension:types_extra_specs:update", Admin;
+    TypeExtraSpecsDelete = "volume_extension:types_extra_specs:delete", Admin;
     QuotaShow = "volume_extension:quotas:show", Reader;
     QuotaUpdate = "volume_extension:quotas:update", Admin;
     QuotaDelete = "volume_extension:quotas:delete", Admin;
@@ -104,6 +111,11 @@ rules! {
     ServiceIndex = "volume_extension:services:index", Admin;
     ServiceUpdate = "volume_extension:services:update", Admin;
     PoolsGet = "scheduler_extension:scheduler_stats:get_pools", Admin;
+    Capabilities = "volume_extension:capabilities", Admin;
+    HostsManage = "volume_extension:hosts", Admin;
+    AvailabilityZoneList = "volume:availability_zone_list", Reader;
+    GroupGetAll = "group:get_all", Reader;
+    TransferGetAll = "volume:get_all_transfers", Reader;
 }
 
 impl fmt::Display for Rule {

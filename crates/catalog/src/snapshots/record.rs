@@ -74,7 +74,7 @@ macro_rules! snapshot_columns {
 pub(super) use snapshot_columns;
 
 /// Locks the row of a live snapshot until the transaction ends.
-pub(crate) async fn lock(tx: &mut PgConnection, id: SnapshotId) -> Result<Option<Snapshot>> {
+async fn lock(tx: &mut PgConnection, id: SnapshotId) -> Result<Option<Snapshot>> {
     Ok(sqlx::query_as(concat!(
         "SELECT ",
         snapshot_columns!(),

@@ -1,0 +1,24 @@
+//! `PUT /os-quota-sets/{project}` (API spec 11.3).
+
+use catalog::ProjectId;
+use identity::Rule;
+use serde_json::json;
+
+use super::{body, limits};
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::reply::Reply;
+
+pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
+    let project = ProjectId::from(call.param("project"));
+    call.allow(Rule::QuotaUpdate, &project)?;
+    let wanted = body::read(&call, "quota_set").await?;
+    call.catalog().set_quotas(&project, &wanted).await?.map_err(|below| {
+        ApiError::bad_request(format!(
+            "Quota {} limit must be equal or greater than existing resources. Current usage is {} and the requested \
+             limit is {}.",
+            below.resource, below.in_use, below.requested
+        ))
+    })?;
+    Reply::ok(&json!({ "quota_set": limits(&call.catalog().quotas(&project).await?) }))
+}

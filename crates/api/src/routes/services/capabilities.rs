@@ -1,0 +1,47 @@
+//! `GET /capabilities/{host}`: what the backend of the volumes can do.
+
+use axum::http::StatusCode;
+use identity::Rule;
+use serde_json::{Value, json};
+
+use super::pools::parts;
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::reply::Reply;
+
+pub(super) const VENDOR: &str = "Open Source";
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
+    call.allow_own(Rule::Capabilities)?;
+    let asked = call.param("host");
+    let own = call.settings().volume_host.as_str();
+    // with or without the pool
+    let service = own.split_once('#').map_or(own, |(service, _)| service);
+    if asked != own && asked != service {
+        return Err(ApiError::fault(
+            StatusCode::NOT_FOUND,
+            format!("Service cinder-volume could not be found on host {asked}."),
+        ));
+    }
+    let (backend, pool) = parts(own);
+    Reply::ok(&json!({
+        "namespace": format!("OS::Storage::Capabilities::{asked}"),
+        "vendor_name": VENDOR,
+        "volume_backend_name": backend,
+        "pool_name": pool,
+        "driver_version": VERSION,
+        "storage_protocol": "ceph",
+        "display_name": Value::Null,
+        "description": Value::Null,
+        "visibility": Value::Null,
+        "replication_targets": [],
+        "properties": {
+            "thin_provisioning": {
+                "title": "Thin Provisioning",
+                "description": "Sets thin provisioning.",
+                "type": "boolean",
+            },
+        },
+    }))
+}

@@ -1,0 +1,15 @@
+//! `GET /snapshots/{id}` (API spec 11.2).
+
+use identity::Rule;
+use serde_json::json;
+
+use super::{find, views};
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::reply::Reply;
+
+pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
+    let snapshot = find(&call).await?;
+    call.allow(Rule::SnapshotGet, &snapshot.project_id)?;
+    Reply::ok(&json!({ "snapshot": views::full(&call, &snapshot) }))
+}

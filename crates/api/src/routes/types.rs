@@ -1,0 +1,45 @@
+//! Volume types (API spec 11.3).
+
+mod create;
+mod delete;
+mod encryption;
+mod extra_specs;
+mod list;
+mod show;
+mod update;
+mod views;
+
+use catalog::VolumeTypeId;
+use catalog::types::VolumeType;
+
+use crate::call::{Call, exact_uuid};
+use crate::fault::ApiError;
+use crate::microversion::Microversion;
+use crate::router::Routes;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/types", Microversion::MIN, list::list)
+        .post("/types", Microversion::MIN, create::create)
+        .get("/types/default", Microversion::MIN, show::default)
+        .get("/types/{id}", Microversion::MIN, show::show)
+        .put("/types/{id}", Microversion::MIN, update::update)
+        .delete("/types/{id}", Microversion::MIN, delete::delete)
+        .get("/types/{id}/encryption", Microversion::MIN, encryption::show)
+        .merge(extra_specs::routes())
+}
+
+/// The type that the path names. A private one is there for administrators only.
+async fn find(call: &Call) -> Result<VolumeType, ApiError> {
+    let id = call.param("id");
+    let found = match exact_uuid(id) {
+        Some(id) => call.catalog().volume_type(VolumeTypeId(id)).await?,
+        None => None,
+    };
+    found.filter(|found| found.is_public || call.context.is_admin).ok_or_else(|| missing(id))
+}
+
+/// 404 for a type.
+fn missing(id: impl std::fmt::Display) -> ApiError {
+    ApiError::not_found("Volume type", id)
+}

@@ -1,0 +1,46 @@
+//! `PUT /volumes/{id}` (API spec 11.1).
+
+use catalog::volumes::{UpdateRejected, VolumeChange};
+use identity::Rule;
+use serde_json::json;
+
+use super::{find, missing, views};
+use crate::call::Call;
+use crate::fault::ApiError;
+use crate::microversion::Microversion;
+use crate::reply::Reply;
+use crate::schema::{self, Key, Object, Schema, Unknown};
+use crate::wording;
+
+static SCHEMA: Schema = Schema::Object(&Object::strict(&[Key::new("volume", Schema::Object(&VOLUME))], &["volume"]));
+
+static VOLUME: Object = Object {
+    keys: &[
+        Key::new("name", Schema::text(0, usize::MAX)),
+        Key::new("description", Schema::text(0, usize::MAX)),
+        Key::new("display_name", Schema::text(0, usize::MAX)),
+        Key::new("display_description", Schema::text(0, usize::MAX)),
+        Key::new("metadata", Schema::Metadata { nullable: true }),
+    ],
+    required: &[],
+    unknown: Unknown::Refused,
+    at_least: Some((1, Microversion::v3(53))),
+};
+
+pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
+    let body = &call.body(&SCHEMA)?["volume"];
+    let change = VolumeChange {
+        name: wording::text(body, "name", "display_name")?,
+        description: wording::text(body, "description", "display_description")?,
+        metadata: schema::metadata(body.get("metadata")),
+    };
+    let volume = find(&call).await?;
+    call.allow(Rule::VolumeUpdate, &volume.project_id)?;
+    match call.catalog().update_volume(volume.id, &call.scope(), &change).await? {
+        Ok(changed) => Reply::ok(&json!({ "volume": views::changed(&call, &changed) })),
+        Err(UpdateRejected::NotFound) => Err(missing(volume.id)),
+        Err(UpdateRejected::Maintenance) => {
+            Err(ApiError::invalid_volume("The volume cannot be updated during maintenance."))
+        }
+    }
+}
