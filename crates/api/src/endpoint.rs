@@ -173,9 +173,17 @@ impl Endpoint {
     }
 }
 
+/// The parts of the path that the route leaves open. A route without any may stand for an id that is a word
+/// with routes of its own (`DELETE /backups/detail`): there the last part is the `id`.
 async fn params(parts: &mut Parts) -> Result<Vec<(String, String)>, RawPathParamsRejection> {
-    let params = RawPathParams::from_request_parts(parts, &()).await?;
-    Ok(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    let open = RawPathParams::from_request_parts(parts, &()).await?;
+    let mut params: Vec<_> = open.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if params.is_empty()
+        && let Some((_, last)) = parts.uri.path().rsplit_once('/')
+    {
+        params.push(("id".to_owned(), last.to_owned()));
+    }
+    Ok(params)
 }
 
 /// Types are compared as they stand; parameters do not matter.

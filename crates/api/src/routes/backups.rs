@@ -26,7 +26,7 @@ use crate::microversion::Microversion;
 use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
+    let routes = Routes::new()
         .get("/backups", Microversion::MIN, list::summary)
         .get("/backups/detail", Microversion::MIN, list::detail)
         .post("/backups", Microversion::MIN, create::create)
@@ -34,8 +34,8 @@ pub(super) fn routes() -> Routes {
         // what openstacksdk sends instead (API spec 13)
         .post("/backups/export_record", Microversion::MIN, import::import)
         .get("/backups/{id}", Microversion::MIN, show::show)
-        .put("/backups/{id}", Microversion::v3(9), update::update)
-        .delete("/backups/{id}", Microversion::MIN, delete::delete)
+        .get("/backups/import_record", Microversion::MIN, show::show)
+        .get("/backups/export_record", Microversion::MIN, show::show)
         .post("/backups/{id}/restore", Microversion::MIN, restore::restore)
         .get("/backups/{id}/export_record", Microversion::MIN, export::export)
         // what the openstack client sends for `unset --property` (API spec 13)
@@ -47,7 +47,14 @@ pub(super) fn routes() -> Routes {
                 Microversion::MIN,
                 force_delete::force_delete,
             ),
-        )
+        );
+    // words with routes of their own are ids to the other methods
+    ["/backups/{id}", "/backups/detail", "/backups/import_record", "/backups/export_record"].into_iter().fold(
+        routes,
+        |routes, path| {
+            routes.put(path, Microversion::v3(9), update::update).delete(path, Microversion::MIN, delete::delete)
+        },
+    )
 }
 
 /// The backup in the path that the caller can see and get. `backup:get` comes first for whatever is done

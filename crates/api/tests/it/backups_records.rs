@@ -1,0 +1,166 @@
+//! Export and import (cases 156 to 172).
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Answer, BackupRow, OTHER, PROJECT, Server, with_server};
+
+const SERVICE: &str = "cinder.backup.drivers.ceph.CephBackupDriver";
+
+async fn import(server: &Server, service: &str, url: &str) -> Answer {
+    let body = json!({ "backup-record": { "backup_service": service, "backup_url": url } });
+    server.post("/backups/import_record", &body).send().await
+}
+
+async fn encode(server: &Server, record: &Value) -> String {
+    let sql = format!("encode(convert_to('{}', 'UTF8'), 'base64')", record.to_string().replace('\'', "''"));
+    server.value(&sql).await.unwrap()
+}
+
+async fn decode(server: &Server, url: &str) -> Value {
+    let sql = format!("convert_from(decode('{url}', 'base64'), 'UTF8')");
+    serde_json::from_str(&server.value(&sql).await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn export_then_import() {
+    with_server(async |server| {
+        let parent = server.backup(&BackupRow::new("full", 1)).await;
+        let row = BackupRow { parent: Some(parent), metadata: json!({"k": "v"}), ..BackupRow::new("b", 2) };
+        let id = server.backup(&row).await;
+        let exported = server.get(&format!("/backups/{id}/export_record")).send().await.expect(200);
+        assert_eq!(exported["backup-record"]["backup_service"], SERVICE);
+        let url = exported["backup-record"]["backup_url"].as_str().unwrap();
+        let record = decode(server, url).await;
+        assert_eq!(record.as_object().unwrap().len(), 29);
+        for (key, value) in [
+            ("id", json!(id)),
+            ("parent_id", json!(parent)),
+            ("volume_id", json!(row.volume)),
+            ("status", json!("available")),
+            ("size", json!(1)),
+            ("display_name", json!("b")),
+            ("metadata", json!({"k": "v"})),
+            ("driver_info", json!({})),
+            ("created_at", json!("2026-01-01T00:00:02Z")),
+            ("data_timestamp", json!("2026-01-01T00:00:02Z")),
+            ("deleted", json!(false)),
+            ("num_dependent_backups", json!(0)),
+            ("container", json!("backups")),
+        ] {
+            assert_eq!(record[key], value, "{key}");
+        }
+        let of_parent = server.get(&format!("/backups/{parent}/export_record")).send().await.expect(200);
+        let of_parent = decode(server, of_parent["backup-record"]["backup_url"].as_str().unwrap()).await;
+        assert_eq!(of_parent["num_dependent_backups"], 1);
+
+        import(server, SERVICE, url).await.expect_bad("Invalid backup: Backup already exists in database.");
+        // a deleted one is taken up again, by whoever imports it
+        server
+            .run(&format!(
+                "UPDATE backups SET deleted_at = now(), status = 'deleted', project_id = '{OTHER}' WHERE id = '{id}'"
+            ))
+            .await;
+        let body = import(server, SERVICE, url).await.expect(201);
+        assert_eq!(body["backup"]["id"], id.to_string());
+        let shown = server.get(&format!("/backups/{id}")).at("3.18").send().await.expect(200);
+        assert_eq!(shown["backup"]["status"], "creating");
+        assert_eq!(shown["backup"]["volume_id"], Uuid::nil().to_string());
+        assert_eq!(shown["backup"]["os-backup-project-attr:project_id"], PROJECT);
+        let job = server.jobs().await.pop().unwrap();
+        assert_eq!(job["kind"], "backup_import");
+        assert_eq!(job["service"], SERVICE);
+        assert_eq!(job["record"], record);
+        import(server, SERVICE, url).await.expect_bad("Invalid backup: Backup already exists in database.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_exported() {
+    with_server(async |server| {
+        server.get("/backups/x/export_record").send().await.expect_missing("Backup x could not be found.");
+        let id = server.backup(&BackupRow { status: "restoring", ..BackupRow::new("b", 1) }).await;
+        let path = format!("/backups/{id}/export_record");
+        server.get(&path).send().await.expect_bad("Invalid backup: Backup status must be available and not restoring.");
+        server.run("UPDATE backups SET status = 'available'").await;
+        server.lose_the_worker().await;
+        server.get(&path).send().await.expect_missing("Service cinder-backup could not be found.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_record() {
+    with_server(async |server| {
+        let id = Uuid::new_v4();
+        let url = encode(server, &json!({ "id": id, "size": 3 })).await;
+        let body = import(server, "fake", &url).await.expect(201);
+        assert_eq!(body["backup"]["id"], id.to_string());
+        assert_eq!(body["backup"]["name"], json!(null));
+        let shown = server.get(&format!("/backups/{id}")).send().await.expect(200);
+        assert_eq!(shown["backup"]["size"], 3);
+        // openstacksdk posts it to where it exports from
+        let url = encode(server, &json!({ "id": Uuid::new_v4(), "size": 3 })).await;
+        let body = json!({ "backup-record": { "backup_service": "", "backup_url": url } });
+        server.post("/backups/export_record", &body).send().await.expect(201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_that_are_refused() {
+    with_server(async |server| {
+        let post = async |record: Value| {
+            server.post("/backups/import_record", &json!({ "backup-record": record })).send().await
+        };
+        post(json!({})).await.expect_bad(
+            "Invalid input for field/attribute backup-record. Value: {}. 'backup_service' is a required property",
+        );
+        post(json!({ "backup_url": "fake" })).await.expect_bad(
+            "Invalid input for field/attribute backup-record. Value: {'backup_url': 'fake'}. 'backup_service' is a \
+             required property",
+        );
+        for record in [
+            json!({ "backup_service": null, "backup_url": "fake" }),
+            json!({ "backup_service": "x", "backup_url": "" }),
+            json!({ "backup_service": "x", "backup_url": "fak" }),
+            json!({ "backup_service": "x".repeat(256), "backup_url": "fake" }),
+        ] {
+            assert_eq!(post(record.clone()).await.status, 400, "{record}");
+        }
+        server.post("/backups/import_record", &json!(null)).send().await.expect_bad("None is not of type 'object'");
+        import(server, "x", "fake").await.expect_bad("Invalid input received: Can't parse backup record.");
+        let id = Uuid::new_v4();
+        let without_id = encode(server, &json!({ "size": 1 })).await;
+        import(server, "x", &without_id)
+            .await
+            .expect_bad("Invalid input received: Provided backup record is missing an id");
+        let without_size = encode(server, &json!({ "id": id })).await;
+        import(server, "x", &without_size)
+            .await
+            .expect_bad("Invalid input received: Provided backup record is missing size attribute");
+        let trick = json!({ "id": id, "size": 1, "service_metadata": r#"{"base": "../other/volume"}"# });
+        let trick = encode(server, &trick).await;
+        import(server, "x", &trick)
+            .await
+            .expect_bad("Invalid input received: Provided backup record has an invalid service_metadata");
+
+        let good = encode(server, &json!({ "id": id, "size": 1 })).await;
+        server.run(&format!("INSERT INTO quotas VALUES ('{PROJECT}', 'backups', 0)")).await;
+        import(server, "x", &good).await.expect_fault(
+            413,
+            "overLimit",
+            "BackupLimitExceeded: Maximum number of backups allowed (0) exceeded",
+        );
+        server.lose_the_worker().await;
+        import(server, "fake", "fake").await.expect_fault(
+            503,
+            "serviceUnavailable",
+            "Service fake could not be found.",
+        );
+        assert_eq!(server.value("SELECT count(*) FROM backups").await.as_deref(), Some("0"));
+        assert_eq!(server.jobs().await, Vec::<Value>::new());
+    })
+    .await;
+}

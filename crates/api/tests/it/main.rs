@@ -1,0 +1,13 @@
+//! The API over real HTTP on a real Postgres, without a worker: what a worker would leave is put into the rows.
+//!
+//! `CINDERVAULT_TEST_DATABASE_URL` names a server on which databases may be made; every test has its own.
+
+mod backups_change;
+mod backups_create;
+mod backups_list;
+mod backups_records;
+mod backups_restore;
+mod backups_show;
+mod messages;
+mod support;
+mod transport;
