@@ -133,10 +133,7 @@ impl Endpoint {
             Ok(version) => version,
             Err(error) => return refuse_version(error, &request_id),
         };
-        let params = match params(&mut parts).await {
-            Ok(params) => params,
-            Err(_) => return unroutable::no_route(&parts.headers),
-        };
+        let Ok(params) = params(&mut parts).await else { return unroutable::no_route(&parts.headers) };
         let outcome = self.run(api, version, prelude, params, &parts).await;
         let mut response = outcome.into_response();
         stamp(&mut response, version, &request_id);

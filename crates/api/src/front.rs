@@ -29,7 +29,7 @@ use crate::{unroutable, versions};
 /// The largest body that is read, as the reference's default.
 const MAX_BODY: usize = 114_688;
 /// How long a client may take to send a body of at most [`MAX_BODY`].
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What is known of a request when its route is looked up.
 #[derive(Debug, Clone)]

@@ -8,15 +8,16 @@ use serde::{Serialize, Serializer};
 use crate::call::{Call, exact_uuid};
 use crate::fault::ApiError;
 use crate::links::Link;
-use crate::query::{boolean, integer};
+use crate::microversion::Microversion;
+use crate::query::{Pairs, boolean, integer};
 use crate::reply::Reply;
 
 /// The version in which unknown filters became errors.
-const STRICT_FILTERS: u16 = 31;
+const STRICT_FILTERS: Microversion = Microversion::v3(31);
 /// The version in which `key~` became a filter.
-const LIKE_FILTERS: u16 = 34;
+const LIKE_FILTERS: Microversion = Microversion::v3(34);
 /// The version in which `with_count` appeared.
-const COUNT: u16 = 45;
+const COUNT: Microversion = Microversion::v3(45);
 
 /// How one kind of record is listed.
 pub(crate) struct Listing {
@@ -51,11 +52,12 @@ impl Listing {
     pub(crate) fn query(&self, call: &Call) -> Result<Query, ApiError> {
         let limit = limit(call)?;
         let offset = offset(call)?;
-        let sort = self.sort_words(call)?;
+        let sort = sort_words(&call.query)?;
         let count = count(call)?;
-        let filters = self.permitted(call)?;
+        let configured = call.settings().resource_filters.of(self.resource);
+        let filters = permitted(&call.query, call.version, call.context.is_admin, configured)?;
         call.allow_own(self.rule)?;
-        let scope = self.scope(call)?;
+        let scope = scope(call)?;
         let sort = self.sort(call, sort)?;
         let marker = match call.query.get("marker") {
             None => None,
@@ -95,27 +97,6 @@ impl Listing {
         })
     }
 
-    /// The sort keys and directions as written.
-    fn sort_words<'a>(&self, call: &'a Call) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
-        let (key, direction) = (call.query.get("sort_key"), call.query.get("sort_dir"));
-        let Some(sort) = call.query.get("sort") else {
-            return Ok(vec![(key.unwrap_or("created_at").trim(), direction.unwrap_or("desc").trim())]);
-        };
-        if key.is_some() || direction.is_some() {
-            return Err(ApiError::bad_request(
-                "The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with the 'sort' parameter.",
-            ));
-        }
-        Ok(sort
-            .split(',')
-            .map(|element| match element.split_once(':') {
-                Some((key, direction)) if !direction.trim().is_empty() => (key.trim(), direction.trim()),
-                Some((key, _)) => (key.trim(), "desc"),
-                None => (element.trim(), "desc"),
-            })
-            .collect())
-    }
-
     fn sort(&self, call: &Call, words: Vec<(&str, &str)>) -> Result<Vec<(&'static Column, Direction)>, ApiError> {
         let directions = words
             .iter()
@@ -149,38 +130,6 @@ impl Listing {
         }
     }
 
-    /// The filters that the caller may use, or 400 for others where the version says so (API spec 6.4).
-    fn permitted<'a>(&self, call: &'a Call) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
-        let mut filters: Vec<(&str, &str)> = Vec::new();
-        for (key, value) in call.query.iter() {
-            let paging = ["limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants"].contains(&key)
-                || (key == "with_count" && call.has(COUNT));
-            if !paging && filters.iter().all(|(own, _)| *own != key) {
-                filters.push((key, value));
-            }
-        }
-        if call.has(STRICT_FILTERS) && filters.iter().any(|(key, _)| !key.is_ascii()) {
-            return Err(ApiError::bad_request("Filter keys can only contain ASCII characters."));
-        }
-        if call.context.is_admin {
-            return Ok(filters);
-        }
-        let configured = call.settings().resource_filters.of(self.resource);
-        let allowed = |key: &str| {
-            configured.iter().any(|own| own == key || (call.has(LIKE_FILTERS) && own.strip_suffix('~') == Some(key)))
-                && (call.has(LIKE_FILTERS) || !key.ends_with('~'))
-        };
-        if call.has(STRICT_FILTERS) {
-            let refused: Vec<&str> = filters.iter().map(|(key, _)| *key).filter(|key| !allowed(key)).collect();
-            if !refused.is_empty() {
-                let refused = refused.join(",");
-                return Err(ApiError::bad_request(format!("Invalid filters {refused} are found in query options.")));
-            }
-        }
-        filters.retain(|(key, _)| allowed(key));
-        Ok(filters)
-    }
-
     fn filter(&self, call: &Call, key: &str, value: &str) -> Result<Filter, ApiError> {
         if let Some(filter) = (self.special)(call, key, value) {
             return filter;
@@ -192,22 +141,6 @@ impl Listing {
             Some(column) => Filter::Is(column, value.to_owned()),
             None => Filter::Never,
         })
-    }
-
-    /// Whose records: the caller's project's, or everybody's for an administrator who says so (API spec 6.5).
-    fn scope(&self, call: &Call) -> Result<Scope, ApiError> {
-        if call.context.is_admin
-            && let Some(word) = call.query.get("all_tenants")
-        {
-            match boolean(word) {
-                Some(true) => return Ok(Scope::Every),
-                Some(false) => {}
-                None => {
-                    return Err(ApiError::bad_request(format!("all_tenants must be a boolean, got '{word}'.")));
-                }
-            }
-        }
-        Ok(Scope::Project(call.project_or_none()))
     }
 }
 
@@ -233,6 +166,80 @@ impl<V: Serialize> Serialize for Body<'_, V> {
     }
 }
 
+/// The sort keys and directions as written.
+fn sort_words(query: &Pairs) -> Result<Vec<(&str, &str)>, ApiError> {
+    let (key, direction) = (query.get("sort_key"), query.get("sort_dir"));
+    let Some(sort) = query.get("sort") else {
+        return Ok(vec![(key.unwrap_or("created_at").trim(), direction.unwrap_or("desc").trim())]);
+    };
+    if key.is_some() || direction.is_some() {
+        return Err(ApiError::bad_request(
+            "The 'sort_key' and 'sort_dir' parameters are deprecated and cannot be used with the 'sort' parameter.",
+        ));
+    }
+    Ok(sort
+        .split(',')
+        .map(|element| match element.split_once(':') {
+            Some((key, direction)) if !direction.trim().is_empty() => (key.trim(), direction.trim()),
+            Some((key, _)) => (key.trim(), "desc"),
+            None => (element.trim(), "desc"),
+        })
+        .collect())
+}
+
+/// The filters that the caller may use, or 400 for others where the version says so (API spec 6.4).
+fn permitted<'a>(
+    query: &'a Pairs,
+    version: Microversion,
+    is_admin: bool,
+    configured: &[String],
+) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
+    let mut filters: Vec<(&str, &str)> = Vec::new();
+    for (key, value) in query.iter() {
+        let paging = ["limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants"].contains(&key)
+            || (key == "with_count" && version >= COUNT);
+        if !paging && filters.iter().all(|(own, _)| *own != key) {
+            filters.push((key, value));
+        }
+    }
+    if version >= STRICT_FILTERS && filters.iter().any(|(key, _)| !key.is_ascii()) {
+        return Err(ApiError::bad_request("Filter keys can only contain ASCII characters."));
+    }
+    if is_admin {
+        return Ok(filters);
+    }
+    let like = version >= LIKE_FILTERS;
+    let allowed = |key: &str| {
+        (like || !key.ends_with('~'))
+            && configured.iter().any(|own| own == key || (like && own.strip_suffix('~') == Some(key)))
+    };
+    if version >= STRICT_FILTERS {
+        let refused: Vec<&str> = filters.iter().map(|(key, _)| *key).filter(|key| !allowed(key)).collect();
+        if !refused.is_empty() {
+            let refused = refused.join(",");
+            return Err(ApiError::bad_request(format!("Invalid filters {refused} are found in query options.")));
+        }
+    }
+    filters.retain(|(key, _)| allowed(key));
+    Ok(filters)
+}
+
+/// Whose records: the caller's project's, or everybody's for an administrator who says so (API spec 6.5).
+fn scope(call: &Call) -> Result<Scope, ApiError> {
+    if call.context.is_admin
+        && let Some(word) = call.query.get("all_tenants")
+    {
+        match boolean(word) {
+            Some(true) => return Ok(Scope::Every),
+            Some(false) => {}
+            None => {
+                return Err(ApiError::bad_request(format!("all_tenants must be a boolean, got '{word}'.")));
+            }
+        }
+    }
+    Ok(Scope::Project(call.project_or_none()))
+}
+
 /// The page's length: the server's maximum when absent or larger.
 fn limit(call: &Call) -> Result<u32, ApiError> {
     let max = call.settings().max_limit;
@@ -255,9 +262,57 @@ fn offset(call: &Call) -> Result<u32, ApiError> {
 }
 
 fn count(call: &Call) -> Result<bool, ApiError> {
-    match call.query.get("with_count").filter(|_| call.has(COUNT)) {
+    match call.query.get("with_count").filter(|_| call.version >= COUNT) {
         None => Ok(false),
         Some(word) => boolean(word)
             .ok_or_else(|| ApiError::bad_request(format!("Value '{word}' for 'with_count' is not a boolean."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of a query, or what is told.
+    fn filters(query: &str, minor: u16, is_admin: bool, configured: &[&str]) -> String {
+        let pairs = Pairs::parse(query).unwrap();
+        let configured: Vec<String> = configured.iter().map(|&key| key.to_owned()).collect();
+        match permitted(&pairs, Microversion::v3(minor), is_admin, &configured) {
+            Ok(filters) => filters.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
+            Err(ApiError::Fault { message, .. }) => message.into_owned(),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn filters_of_a_member() {
+        let member = |query: &str, minor: u16| filters(query, minor, false, &["name", "status", "volume_id"]);
+        assert_eq!(member("name=a&limit=1&marker=x&status=b", 0), "name=a status=b");
+        assert_eq!(member("foo=1&name=a&name=b", 30), "name=a");
+        assert_eq!(member("foo=1&bar=2&name=a", 31), "Invalid filters foo,bar are found in query options.");
+        for minor in [30, 31, 71] {
+            assert_eq!(member("all_tenants=1", minor), "");
+        }
+        assert_eq!(member("name~=t", 30), "");
+        assert_eq!(member("name~=t", 33), "Invalid filters name~ are found in query options.");
+        assert_eq!(member("name~=t", 34), "Invalid filters name~ are found in query options.");
+        assert_eq!(member("with_count=1", 44), "Invalid filters with_count are found in query options.");
+        assert_eq!(member("with_count=1", 45), "");
+        assert_eq!(member("n%C3%A9=1", 30), "");
+        assert_eq!(member("n%C3%A9=1", 31), "Filter keys can only contain ASCII characters.");
+    }
+
+    #[test]
+    fn filters_by_parts_of_a_text_must_be_configured() {
+        let member = |query: &str, minor: u16| filters(query, minor, false, &["name~"]);
+        assert_eq!(member("name~=t", 34), "name~=t");
+        assert_eq!(member("name=t", 34), "name=t");
+        assert_eq!(member("name~=t", 33), "Invalid filters name~ are found in query options.");
+    }
+
+    #[test]
+    fn filters_of_an_administrator() {
+        assert_eq!(filters("foo=1&name~=t&with_count=1", 44, true, &[]), "foo=1 name~=t with_count=1");
+        assert_eq!(filters("n%C3%A9=1", 31, true, &[]), "Filter keys can only contain ASCII characters.");
     }
 }

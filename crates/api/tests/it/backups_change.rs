@@ -50,7 +50,7 @@ async fn deletes() {
     with_server(async |server| {
         let volume = BackupRow::new("", 0).volume;
         for status in ["available", "error"] {
-            let id = server.backup(&BackupRow { status, volume, ..BackupRow::new("b", 1) }).await;
+            let id = server.backup(&BackupRow { volume, status, ..BackupRow::new("b", 1) }).await;
             let answer = server.delete(&format!("/backups/{id}")).send().await;
             assert_eq!((answer.status, answer.text.as_str()), (202, ""));
             assert_eq!(answer.header("content-type"), Some("application/json"));

@@ -33,16 +33,13 @@ pub(super) async fn restore(call: Call) -> Result<Reply, ApiError> {
     if backup.status != Status::Available {
         return Err(refuse(&call, RestoreRejected::Status(backup.status)));
     }
-    let target = match body["volume_id"].as_str() {
-        Some(text) => {
-            let volume = volume_id(text)?;
-            volume_owner(&call, volume).await?;
-            Target::Volume(volume)
-        }
-        None => {
-            call.allow(Rule::VolumeCreate, &project)?;
-            Target::New(body["name"].as_str().map(str::to_owned))
-        }
+    let target = if let Some(text) = body["volume_id"].as_str() {
+        let volume = volume_id(text)?;
+        volume_owner(&call, volume).await?;
+        Target::Volume(volume)
+    } else {
+        call.allow(Rule::VolumeCreate, &project)?;
+        Target::New(body["name"].as_str().map(str::to_owned))
     };
     let restore = Restore { backup: backup.id, target, project, user: call.user() };
     let settings = call.settings();
