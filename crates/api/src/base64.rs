@@ -48,6 +48,13 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text: String) {
+            decode(&text);
+        }
+    }
+
     #[test]
     fn as_python_reads() {
         for (text, expected) in [

@@ -87,6 +87,14 @@ impl fmt::Display for Microversion {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_header_is_read_or_refused(text: String, version: String) {
+            _ = Microversion::from_header(&text);
+            _ = Microversion::from_header(&format!("volume {version}"));
+        }
+    }
+
     #[test]
     fn what_is_accepted() {
         for (text, minor) in [

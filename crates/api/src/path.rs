@@ -56,6 +56,14 @@ mod tests {
         Place::Resource { project: project.map(str::to_owned), path: path.to_owned() }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_path_is_some_place(text: String) {
+            Place::of(&text);
+            Place::of(&format!("/v3/{text}"));
+        }
+    }
+
     #[test]
     fn places() {
         for (path, place) in [

@@ -58,6 +58,15 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_query_is_read_or_refused(text: String) {
+            Pairs::parse(&text);
+            integer(&text);
+            boolean(&text);
+        }
+    }
+
     #[test]
     fn pairs() {
         let pairs = Pairs::parse("a=1&b=x+y%2Bz&&c&a=2&d=e=f").unwrap();

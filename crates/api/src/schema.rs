@@ -402,6 +402,7 @@ fn is_uuid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -526,6 +527,50 @@ mod tests {
             ("type", json!("x")),
         ] {
             assert_ne!(field(name, &value), "", "{name} {value}");
+        }
+    }
+
+    /// Bodies that look a little like ours.
+    fn body() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(json!(V)),
+        ];
+        let key = || {
+            prop_oneof![
+                Just("backup".to_owned()),
+                Just("volume_id".to_owned()),
+                Just("name".to_owned()),
+                Just("description".to_owned()),
+                Just("metadata".to_owned()),
+                Just("force".to_owned()),
+                any::<String>(),
+            ]
+        };
+        leaf.prop_recursive(6, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((key(), inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_sent_panics(body in body(), minor in 0_u16..=71) {
+            let verdict = validate(&BODY, &body, Microversion::v3(minor));
+            if verdict.is_ok() {
+                // what passes can be read by its keys
+                prop_assert!(body["backup"]["volume_id"].as_str().is_some_and(is_uuid));
+                prop_assert!(body["backup"]["metadata"].is_null() || metadata(body["backup"].get("metadata")).is_some());
+            }
+            python::repr(&body);
         }
     }
 }

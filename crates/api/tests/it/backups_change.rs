@@ -96,6 +96,24 @@ async fn deletes() {
 }
 
 #[tokio::test]
+async fn a_parent_is_not_deleted_under_its_child() {
+    with_server(async |server| {
+        for at in 0..12 {
+            let volume = server.volume(1, "available").await;
+            let parent = server.backup(&BackupRow { volume, ..BackupRow::new("parent", at) }).await;
+            let create = server.post("/backups", &json!({ "backup": { "volume_id": volume, "incremental": true } }));
+            let path = format!("/backups/{parent}");
+            let (created, deleted) = tokio::join!(create.send(), server.delete(&path).send());
+            assert_eq!([created.status, deleted.status].iter().filter(|&&status| status == 202).count(), 1);
+            let child = server.value(&format!("SELECT count(*) FROM backups WHERE parent_id = '{parent}'")).await;
+            assert_eq!(child.as_deref(), Some(if created.status == 202 { "1" } else { "0" }));
+            server.run("DELETE FROM backups").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn forced_deletes_are_not_supported() {
     with_server(async |server| {
         let id = server.backup(&BackupRow { status: "creating", ..BackupRow::new("b", 1) }).await;

@@ -181,6 +181,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_record_or_refused(text: String, key: String, value: String) {
+            _ = decode(&text);
+            _ = decode(&base64::encode(text.as_bytes()));
+            _ = decode(&base64::encode(json!({ "id": ID, "size": 1, key: value }).to_string().as_bytes()));
+        }
+    }
+
     #[test]
     fn what_is_no_record() {
         let generic = crate::fault::MALFORMED;
