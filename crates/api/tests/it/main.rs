@@ -2,6 +2,8 @@
 //!
 //! `CINDERVAULT_TEST_DATABASE_URL` names a server on which databases may be made; every test has its own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on has failed")]
+
 mod backups_change;
 mod backups_create;
 mod backups_list;
@@ -9,5 +11,11 @@ mod backups_records;
 mod backups_restore;
 mod backups_show;
 mod messages;
+mod neighbours;
+mod quota_sets;
+mod services;
+mod snapshots;
 mod support;
 mod transport;
+mod types;
+mod volumes;

@@ -102,6 +102,14 @@ impl Answer {
         assert_eq!(self.header("x-compute-request-id"), self.header("x-openstack-request-id"));
     }
 
+    /// The message, once this is a fault of this status and name.
+    #[track_caller]
+    pub(crate) fn fault(self, status: u16, name: &str) -> String {
+        let body = self.expect(status);
+        assert_eq!(body[name]["code"], status, "{body}");
+        body[name]["message"].as_str().unwrap().to_owned()
+    }
+
     /// Checks that this is a 400 with this message.
     #[track_caller]
     pub(crate) fn expect_bad(self, message: &str) {
