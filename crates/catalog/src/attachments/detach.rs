@@ -22,7 +22,7 @@ pub enum DetachRejected {
 
 impl Catalog {
     /// Ends an attachment; the only one when none is named. With the last one the volume is `available`
-    /// again. A volume that is being backed up stays `backing-up` and will be `available` afterwards. A
+    /// again. A volume that is being backed up or grown keeps that status and is `available` afterwards. A
     /// volume without attachments is only freed of a status that says otherwise.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Catalog {
             sqlx::query(
                 "UPDATE volumes
                     SET status = CASE WHEN status IN ('in-use', 'detaching', 'attaching') THEN $2 ELSE status END,
-                        previous_status = CASE WHEN status = 'backing-up' AND previous_status = 'in-use'
+                        previous_status = CASE WHEN status IN ('backing-up', 'extending') AND previous_status = 'in-use'
                                                THEN $2 ELSE previous_status END,
                         updated_at = now()
                   WHERE id = $1",
