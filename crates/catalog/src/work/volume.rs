@@ -91,13 +91,17 @@ impl Catalog {
         previous_status: &str,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query("UPDATE volumes SET status = $2, size_gib = $3, updated_at = now() WHERE id = $1 AND status = $4")
-            .bind(id)
-            .bind(previous_status)
-            .bind(size_gib)
-            .bind(Status::Extending)
-            .execute(&mut *tx)
-            .await?;
+        // the row's previous status is newer than the job's: the volume may have been detached since
+        sqlx::query(
+            "UPDATE volumes SET status = COALESCE(previous_status, $2), size_gib = $3, updated_at = now()
+              WHERE id = $1 AND status = $4",
+        )
+        .bind(id)
+        .bind(previous_status)
+        .bind(size_gib)
+        .bind(Status::Extending)
+        .execute(&mut *tx)
+        .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         tx.commit().await?;
         Ok(())

@@ -1,7 +1,10 @@
 //! Attaching and detaching.
 
+use std::time::Duration;
+
 use catalog::VolumeId;
 use catalog::attachments::{AttachRejected, Attaching, DetachRejected, Mode};
+use catalog::jobs::Lane;
 use catalog::page::Scope;
 use catalog::volumes::{Deletion, Status, VolumeView};
 use uuid::Uuid;
@@ -54,6 +57,23 @@ async fn a_volume_detached_while_it_is_backed_up_is_available_afterwards() {
         database.catalog.detach_volume(id, &scope(), None).await.unwrap().unwrap();
         let volume = seen(database, id).await;
         assert_eq!((volume.status, volume.previous_status), (Status::BackingUp, Some(Status::Available)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_volume_detached_while_it_grows_is_available_afterwards() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let id = database.available_volume(1).await;
+        catalog.attach_volume(id, &scope(), &server(Mode::ReadWrite)).await.unwrap().unwrap();
+        catalog.extend_volume(id, &scope(), 2, true, None).await.unwrap().unwrap();
+        catalog.detach_volume(id, &scope(), None).await.unwrap().unwrap();
+        assert_eq!(seen(database, id).await.status, Status::Extending);
+        let job = catalog.claim_job("one", "lab", Lane::Light, Duration::from_mins(1)).await.unwrap().unwrap();
+        catalog.finish_volume_extend(&job, id, 2, "in-use").await.unwrap();
+        let volume = seen(database, id).await;
+        assert_eq!((volume.status, volume.size_gib), (Status::Available, 2));
     })
     .await;
 }
