@@ -24,6 +24,16 @@ class RequestFailed(Exception):
     def __init__(self, method: str, path: str, status: int, body: str) -> None:
         super().__init__(f"{method} {path} was answered with {status}: {body}")
         self.status = status
+        self.body = body
+
+    @property
+    def message(self) -> str | None:
+        """What the fault says, where the body is one."""
+        try:
+            (fault,) = json.loads(self.body).values()
+            return fault["message"]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
 
 
 class Openstack:
@@ -65,6 +75,9 @@ class Rest:
     def post(self, path: str, body: Any) -> Any:
         return self._request("POST", path, body)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._request("PUT", path, body)
+
     def delete(self, path: str) -> Any:
         return self._request("DELETE", path)
 
@@ -73,40 +86,47 @@ class Rest:
         return self.get(f"/{kind}s/{identifier}")[kind]
 
     def await_status(self, kind: str, identifier: str, wanted: str, patience: float = 120.0, every: float = 0.02) -> dict:
-        """Ask until the status is the wanted one; an error status, or time, ends it."""
-        deadline = time.monotonic() + patience
-        while True:
-            seen = self.show(kind, identifier)
-            if seen["status"] == wanted:
-                return seen
-            if seen["status"].startswith("error") or time.monotonic() > deadline:
-                why = f", fail_reason: {seen['fail_reason']}" if seen.get("fail_reason") else ""
-                raise TimeoutError(f"{kind} {identifier} is `{seen['status']}` instead of becoming `{wanted}`{why}")
-            time.sleep(every)  # an outside observer can only ask again
+        """Ask until the status is the wanted one; another status of an error, or time, ends it."""
+        return self._await(kind, identifier, f"becoming `{wanted}`", lambda seen: seen and seen["status"] == wanted,
+                           patience, every)
 
     def await_gone(self, kind: str, identifier: str, patience: float = 120.0, every: float = 0.02) -> None:
+        self._await(kind, identifier, "being gone", lambda seen: seen is None, patience, every)
+
+    def await_error(self, kind: str, identifier: str, patience: float = 120.0, every: float = 0.02) -> dict:
+        """Ask until it is in some status of an error."""
+        return self._await(kind, identifier, "failing", lambda seen: seen and seen["status"].startswith("error"),
+                           patience, every)
+
+    def _await(self, kind: str, identifier: str, what: str, is_it: Callable[[dict | None], Any], patience: float,
+               every: float) -> Any:
         deadline = time.monotonic() + patience
         while True:
             try:
                 seen = self.show(kind, identifier)
             except RequestFailed as failure:
-                if failure.status == 404:
-                    return
-                raise
-            if seen["status"].startswith("error") or time.monotonic() > deadline:
-                why = f", fail_reason: {seen['fail_reason']}" if seen.get("fail_reason") else ""
-                raise TimeoutError(f"{kind} {identifier} is `{seen['status']}` instead of being gone{why}")
-            time.sleep(every)
+                if failure.status != 404:
+                    raise
+                seen = None
+            if is_it(seen):
+                return seen
+            status = seen["status"] if seen else "gone"
+            if status == "gone" or status.startswith("error") or time.monotonic() > deadline:
+                why = f", fail_reason: {seen['fail_reason']}" if seen and seen.get("fail_reason") else ""
+                raise TimeoutError(f"{kind} {identifier} is `{status}` instead of {what}{why}")
+            time.sleep(every)  # an outside observer can only ask again
 
     def quota_in_use(self) -> dict[str, int]:
         quotas = self.get(f"/os-quota-sets/{self.project}?usage=True")["quota_set"]
         return {name: value["in_use"] for name, value in quotas.items() if isinstance(value, dict)}
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
+        return self.send(method, path, None if body is None else json.dumps(body).encode())
+
+    def send(self, method: str, path: str, data: bytes | None) -> Any:
+        """A request whose body may be no JSON at all."""
         headers = dict(self.headers)
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
+        if data is not None:
             headers["Content-Type"] = "application/json"
         answer, text = self._send(method, path, data, headers)
         if answer.status >= 300:

@@ -1,0 +1,113 @@
+"""Starting where something is missing: the service says what, and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from service import binary
+
+CEPHX_USERS = ("cindervault-volumes", "cindervault-backups")
+
+
+@pytest.fixture
+def conf(service_url: str) -> dict:
+    """The running service's configuration, on a port that the system chooses."""
+    parsed = tomllib.loads(Path(os.environ["CINDERVAULT_CONFIG"]).read_text())
+    parsed["api"]["listen"] = "127.0.0.1:0"
+    return parsed
+
+
+def cindervault(tmp_path: Path, conf: dict, *arguments: str) -> subprocess.CompletedProcess:
+    file = tmp_path / "cindervault.toml"
+    file.write_text("".join(_tables(conf)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CINDERVAULT_")}
+    # Far longer than it may take: a service that hangs or that starts after all must not hang the tests.
+    return subprocess.run([binary(), "--config", file, *arguments], capture_output=True, text=True, timeout=90,
+                          stdin=subprocess.DEVNULL, env=environment)
+
+
+def _tables(table: dict, path: str = ""):
+    values = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    if values:
+        yield f"[{path}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _tables(value, f"{path}.{key}" if path else key)
+
+
+def test_all_is_well(tmp_path, conf):
+    done = cindervault(tmp_path, conf, "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("section", ["volumes", "backups"])
+def test_a_pool_that_is_not_there(tmp_path, conf, section, command):
+    conf[section]["ceph"]["pool"] = "no-such-pool"
+    done = cindervault(tmp_path, conf, command)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for part in ("no-such-pool", conf[section]["ceph"]["user"], conf[section]["ceph"]["conf"]):
+        assert part in said, said
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("section", ["volumes", "backups"])
+def test_a_user_without_the_caps(tmp_path, conf, section, command):
+    """Each user may use its own pool only: exchanged, both lack the caps."""
+    user = next(user for user in CEPHX_USERS if user != conf[section]["ceph"]["user"])
+    conf[section]["ceph"]["user"] = user
+    done = cindervault(tmp_path, conf, command)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for part in (conf[section]["ceph"]["pool"], user, f"profile rbd pool={conf[section]['ceph']['pool']}"):
+        assert part in said, said
+
+
+def test_a_user_that_is_not_there(tmp_path, conf):
+    conf["backups"]["ceph"]["user"] = "nobody"
+    done = cindervault(tmp_path, conf, "serve")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for part in (conf["backups"]["ceph"]["pool"], "nobody", conf["backups"]["ceph"]["conf"]):
+        assert part in said, said
+
+
+def test_a_cluster_that_does_not_answer(tmp_path, conf):
+    ceph_conf = tmp_path / "ceph.conf"
+    lines = Path(conf["volumes"]["ceph"]["conf"]).read_text().splitlines()
+    # Port 9 is discard's: nothing listens there.
+    ceph_conf.write_text("\n".join("mon host = [v2:127.0.0.1:9]" if line.startswith("mon host") else line
+                                   for line in lines) + "\n")
+    conf["volumes"]["ceph"]["conf"] = str(ceph_conf)
+    done = cindervault(tmp_path, conf, "serve")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for part in (str(ceph_conf), conf["volumes"]["ceph"]["pool"], conf["volumes"]["ceph"]["user"]):
+        assert part in said, said
+
+
+def test_a_database_that_does_not_answer(tmp_path, conf):
+    conf["database"]["url"] = "postgres://cindervault:secret@127.0.0.1:9/cindervault"
+    done = cindervault(tmp_path, conf, "serve")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "127.0.0.1" in said
+    assert "secret" not in said
+
+
+def test_a_configuration_with_mistakes_names_all_of_them(tmp_path, conf):
+    conf["worker"] = {"copies": 0, "colour": "blue"}
+    conf["api"]["listen"] = "everywhere"
+    done = cindervault(tmp_path, conf, "check")
+    assert done.returncode != 0
+    assert "worker.colour" in done.stderr, done.stderr
+    del conf["worker"]["colour"]
+    done = cindervault(tmp_path, conf, "check")
+    assert "worker.copies" in done.stderr, done.stderr
+    assert "api.listen" in done.stderr, done.stderr
