@@ -2,7 +2,6 @@
 
 use sqlx::types::Json;
 
-use super::record::lock_in;
 use crate::page::Scope;
 use crate::{BackupId, Catalog, Metadata, Result};
 
@@ -45,25 +44,5 @@ impl Catalog {
         .await?
         .rows_affected();
         Ok(changed == 1)
-    }
-
-    /// Removes one key of a backup's metadata. `None` when there is no such backup in the scope, `false` when
-    /// it has no such key.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn delete_backup_metadata_key(&self, id: BackupId, scope: &Scope, key: &str) -> Result<Option<bool>> {
-        let mut tx = self.pool.begin().await?;
-        let Some(backup) = lock_in(&mut tx, id, scope).await? else { return Ok(None) };
-        if !backup.metadata.contains_key(key) {
-            return Ok(Some(false));
-        }
-        sqlx::query("UPDATE backups SET metadata = metadata - $2, updated_at = now() WHERE id = $1")
-            .bind(id)
-            .bind(key)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(Some(true))
     }
 }
