@@ -2,6 +2,7 @@
 
 mod availability_zones;
 mod capabilities;
+mod freeze;
 mod hosts;
 mod list;
 mod pools;
@@ -16,6 +17,8 @@ pub(super) fn routes() -> Routes {
         .put("/os-services/enable", Microversion::MIN, set_enabled::enable)
         .put("/os-services/disable", Microversion::MIN, set_enabled::disable)
         .put("/os-services/disable-log-reason", Microversion::MIN, set_enabled::disable_with_reason)
+        .put("/os-services/freeze", Microversion::MIN, freeze::refuse)
+        .put("/os-services/thaw", Microversion::MIN, freeze::refuse)
         .get("/os-availability-zone", Microversion::MIN, availability_zones::list)
         .get("/os-hosts", Microversion::MIN, hosts::list)
         .get("/os-hosts/{host}", Microversion::MIN, hosts::show)

@@ -42,6 +42,12 @@ async fn services_are_listed_disabled_and_enabled() {
         );
         let body = json!({ "host": "lab", "binary": "cinder-backup", "disabled_reason": "x" });
         server.put("/os-services/disable", &body).send().await.fault(400, "badRequest");
+        let body = json!({ "host": "lab", "binary": "cinder-backup", "disabled_reason": null });
+        server.put("/os-services/disable-log-reason", &body).send().await.fault(400, "badRequest");
+        for what in ["freeze", "thaw"] {
+            let path = format!("/os-services/{what}");
+            server.put(&path, &json!({ "host": "lab@rbd" })).send().await.fault(400, "badRequest");
+        }
     })
     .await;
 }
