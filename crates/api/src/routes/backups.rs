@@ -34,7 +34,7 @@ pub(super) fn routes() -> Routes {
         .get("/backups/detail", Microversion::MIN, list::detail)
         .post("/backups", Microversion::MIN, create::create)
         .post("/backups/import_record", Microversion::MIN, import::import)
-        // what openstacksdk sends instead (API spec 13)
+        // where openstacksdk posts imports to (API spec 13); 4.22 also loses the record on the way there
         .post("/backups/export_record", Microversion::MIN, import::import)
         .get("/backups/{id}", Microversion::MIN, show::show)
         .get("/backups/import_record", Microversion::MIN, show::show)
