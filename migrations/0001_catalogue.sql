@@ -188,6 +188,7 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_ready ON jobs (run_at, created_at) WHERE state = 'ready';
 CREATE INDEX jobs_lease ON jobs (lease_until) WHERE state = 'running';
+CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_target ON jobs (target_id, created_at DESC);
 
 CREATE TABLE job_locks (

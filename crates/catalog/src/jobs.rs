@@ -453,6 +453,27 @@ impl Catalog {
         Ok(())
     }
 
+    /// Removes the rows of jobs that ended longer ago than `keep`, up to a bound, and returns how many they
+    /// were. To be called now and then.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn reap_jobs(&self, keep: Duration) -> Result<u64> {
+        /// At most so many in one call, so that a call is short.
+        const BATCH: i64 = 1000;
+        Ok(sqlx::query(
+            "DELETE FROM jobs
+              WHERE id IN (SELECT id FROM jobs
+                            WHERE finished_at < now() - $1 * interval '1 second'
+                            ORDER BY finished_at LIMIT $2)",
+        )
+        .bind(keep.as_secs_f64())
+        .bind(BATCH)
+        .execute(&self.pool)
+        .await?
+        .rows_affected())
+    }
+
     /// Opens a connection on which new jobs are announced. Announcements are hints: a job may also become
     /// claimable by time alone, so a worker looks at the queue now and then as well.
     ///

@@ -3,6 +3,7 @@
 mod check;
 mod migrate;
 mod serve;
+mod upkeep;
 
 use std::process::ExitCode;
 

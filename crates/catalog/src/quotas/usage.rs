@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::Resource;
 use crate::{ProjectId, Result};
 
-/// What a project has. Counted only as far as [`Usage::count`] was asked to.
+/// What a project has. Counted only as far as `Usage::count` was asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Number and GiB of volumes, by the name of their type.

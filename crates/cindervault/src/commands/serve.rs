@@ -14,11 +14,9 @@ use worker::Worker;
 use worker::ceph::Ceph;
 
 use crate::check;
+use crate::commands::upkeep;
 use crate::config::{AuthMode, Config};
 use crate::shutdown;
-
-/// How often it is looked whether a backup waits in vain for a worker.
-const UNCLAIMED_EVERY: Duration = Duration::from_secs(5);
 
 /// What a process does.
 #[derive(Debug, Clone, Copy)]
@@ -51,13 +49,16 @@ pub(crate) async fn run(config: Config, roles: Roles) -> anyhow::Result<ExitCode
         let api = Api::new(catalog.clone(), authenticator(&config), Policy::default(), api_settings(&config))?;
         let stop = drain.clone();
         tasks.spawn(async move {
-            if let Err(error) = api::serve(listener, api, stop).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the API ended");
+            let served = api::serve(listener, api, stop.clone()).await;
+            if let Err(error) = &served {
+                tracing::error!(error = error as &dyn std::error::Error, "the API ended");
             }
+            // a process without its API is of no use to anybody who watches it: end the rest as well
+            stop.cancel();
         });
         let (catalog, stop) = (catalog.clone(), drain.clone());
         let wait = Duration::from_secs(config.api.worker_wait_seconds);
-        tasks.spawn(async move { fail_unclaimed(&catalog, wait, stop).await });
+        tasks.spawn(async move { upkeep::run(&catalog, wait, stop).await });
     }
     tasks.close();
 
@@ -100,24 +101,7 @@ fn api_settings(config: &Config) -> api::Settings {
         public_url: config.api.public_url.clone(),
         max_limit: config.api.max_limit,
         availability_zone: config.worker.zone.clone(),
+        volume_host: format!("{}@{}#{}", config.host(), config.worker.backend, config.volumes.ceph.pool),
         ..api::Settings::default()
-    }
-}
-
-/// Ends the wait of backups for which there is no worker.
-async fn fail_unclaimed(catalog: &Catalog, wait: Duration, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(UNCLAIMED_EVERY);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match catalog.fail_unclaimed_creates(wait).await {
-            Ok(0) => {}
-            Ok(failed) => tracing::warn!(failed, "backups failed: there was no worker to make them"),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "waiting backups could not be looked at");
-            }
-        }
     }
 }
