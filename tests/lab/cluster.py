@@ -175,7 +175,8 @@ class Cluster:
     def connected(self, user: str = "admin"):
         import rados  # from Debian's python3-rados: not there before the dependencies are
 
-        with rados.Rados(conffile=str(self.conf), name=f"client.{user}") as cluster:
+        patience = {"client_mount_timeout": "30", "rados_mon_op_timeout": "60", "rados_osd_op_timeout": "60"}
+        with rados.Rados(conffile=str(self.conf), name=f"client.{user}", conf=patience) as cluster:
             yield cluster
 
     def _choose_address(self) -> str:
@@ -249,10 +250,12 @@ class Cluster:
 def _write_to_every_placement_group(io) -> None:
     """Returns when all of them are active: without a mgr no status command could tell."""
     names = [f"probe.{number}.{secrets.token_hex(4)}" for number in range(8 * PLACEMENT_GROUPS)]
-    for completion in [io.aio_write_full(name, b"x") for name in names]:
-        completion.wait_for_complete_and_cb()
-    for completion in [io.aio_remove(name) for name in names]:
-        completion.wait_for_complete_and_cb()
+    for start in (lambda name: io.aio_write_full(name, b"x"), io.aio_remove):
+        for completion in [start(name) for name in names]:
+            completion.wait_for_complete_and_cb()
+            if completion.get_return_value() < 0:
+                raise LabError(f"the OSD does not take writes: {os.strerror(-completion.get_return_value())}; "
+                               f"its log may say why")
 
 
 def _address(v2: int, v1: int) -> str:
@@ -277,8 +280,9 @@ def _command(cluster, data: bytes = b"", **command) -> bytes:
 
 
 def _run(*command: str) -> str:
+    # In a session of its own: a Ctrl-C is ours to act upon, a half-started daemon would only confuse.
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          errors="replace")
+                          errors="replace", start_new_session=True)
     if done.returncode:
         raise LabError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -156,8 +156,9 @@ def _works(*command: str) -> bool:
 
 
 def _run(*command: str, log: Path | None = None) -> str:
+    # In a session of its own, for the same reason as in cluster.py.
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          cwd="/")
+                          cwd="/", start_new_session=True)
     if done.returncode:
         tail = "".join(log.read_text().splitlines(keepends=True)[-20:]) if log and log.exists() else ""
         # Without the last word: psql's has the password in it.

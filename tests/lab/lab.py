@@ -27,7 +27,7 @@ from pathlib import Path
 
 from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
 from database import Database
-from processes import LabError, one_start_at_a_time
+from processes import LabError, interruptions_deferred, one_start_at_a_time
 from service import ROOT, Service, binary
 
 # The cinder command's way without Keystone has another name than the openstack command's, and the one's
@@ -62,7 +62,7 @@ class Lab:
     def start(self, service: bool) -> None:
         with one_start_at_a_time():
             started = time.monotonic()
-            with ThreadPoolExecutor(2) as both:
+            with interruptions_deferred(), ThreadPoolExecutor(2) as both:
                 parts = [both.submit(self.cluster.start), both.submit(self.database.start)]
             for part in parts:
                 part.result()

@@ -87,6 +87,21 @@ def _gone(pidfd: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
+@contextlib.contextmanager
+def interruptions_deferred() -> Iterator[None]:
+    """Ctrl-C and its kin wait for the end of the block: half a start could not be undone."""
+    seen: list[int] = []
+    former = {sig: signal.signal(sig, lambda signum, _: seen.append(signum))
+              for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for sig, handler in former.items():
+            signal.signal(sig, handler)
+    if seen:
+        raise KeyboardInterrupt
+
+
 def port_is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: connections of a former server that are still winding down do not count.

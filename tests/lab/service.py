@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
 from database import Database
-from processes import Daemon, LabError, choose_port, port_is_free
+from processes import Daemon, LabError, choose_port, interruptions_deferred, port_is_free
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,10 +59,10 @@ class Service:
         with open(self.conf, "w", opener=private) as file:
             file.write(CONF.format(port=port, database=database.url(), ceph=cluster.conf,
                                    volumes=VOLUMES_POOL, backups=BACKUPS_POOL))
-        with open(self.log, "ab") as log:
+        with interruptions_deferred(), open(self.log, "ab") as log:
             process = subprocess.Popen([str(binary()), "serve", "--config", str(self.conf)], stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log, start_new_session=True)
-        self.daemon.record(process.pid)
+            self.daemon.record(process.pid)
         self._await_ready(process)
 
     def stop(self) -> list[str]:
