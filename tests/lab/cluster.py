@@ -61,7 +61,8 @@ mon warn on pool no redundancy = false
 mon data avail warn = 1
 mon data avail crit = 1
 mon cluster log to file = false
-paxos propose interval = 0.1
+paxos propose interval = 0.01
+paxos min wait = 0.01
 mon election timeout = 1
 mon tick interval = 1
 
