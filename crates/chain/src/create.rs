@@ -160,10 +160,7 @@ async fn finish(pools: &Pools, request: &Request, control: &Control, done: Creat
 /// # Errors
 /// Ceph failed; calling again is right.
 pub async fn abandon(pools: &Pools, request: &Request, control: &Control) -> Result<()> {
-    let mut bases = vec![base_image(request.volume, request.backup)];
-    bases.extend(request.parents.iter().filter_map(|parent| parent.base.clone()));
-    bases.dedup();
-    for base in bases {
+    for base in bases_of(request) {
         let reference =
             BaseRef { backup: request.backup, volume: request.volume, base: Some(base), snapshot: request.snapshot };
         let what = delete::Request { reference, image: request.image.clone(), sole_legacy: false, failed: true };
@@ -172,15 +169,21 @@ pub async fn abandon(pools: &Pools, request: &Request, control: &Control) -> Res
     Ok(())
 }
 
+/// The images that may hold something of the backup: its own, and those of the possible parents. One whose
+/// record names a strange image is none (it is passed over when the parent is chosen).
+fn bases_of(request: &Request) -> Vec<String> {
+    let mut bases = vec![base_image(request.volume, request.backup)];
+    for name in request.parents.iter().filter_map(|parent| parent.names().ok()).flatten() {
+        if !bases.contains(&name) {
+            bases.push(name);
+        }
+    }
+    bases
+}
+
 /// Whether an earlier attempt got as far as its commit.
 async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>> {
-    let own = base_image(request.volume, request.backup);
-    let candidates = request.parents.iter().filter_map(|parent| Some((parent.base.clone()?, Some(parent.backup))));
-    let mut seen: Vec<String> = Vec::new();
-    for (base, parent) in std::iter::once((own, None)).chain(candidates) {
-        if seen.contains(&base) {
-            continue;
-        }
+    for base in bases_of(request) {
         let image = match pools.backups.open_read_only(&base, None).await {
             Ok(image) => image,
             Err(error) if error.is_not_found() => continue,
@@ -188,15 +191,31 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
         };
         let snapshots = image.snapshots().await?;
         if let Some(point) = only_marker(&image, &snapshots, request.backup)? {
-            // the parent is the restore point just before ours
             let before = markers(&snapshots).filter(|(_, snapshot)| snapshot.id < point.id).last();
-            let parent = parent.and(before.map(|(marker, _)| marker.backup()));
+            let parent = match before {
+                None => None,
+                Some((marker, _)) => Some(chosen_parent(pools, request, &base).await?.unwrap_or(marker.backup())),
+            };
             let (marker, size) = (point.name.clone(), point.size);
             return Ok(Some(Created { base, marker, parent, size, written: 0 }));
         }
         seen.push(base);
     }
     Ok(None)
+}
+
+/// The parent that an earlier attempt, which has committed to `base`, chose: not always the restore point
+/// just before. `None` when the volume can not tell any more.
+async fn chosen_parent(pools: &Pools, request: &Request, base: &str) -> Result<Option<Uuid>> {
+    let start = match open_volume(&pools.volumes, &request.image, true).await {
+        Ok(source) => choose_start(pools, request, &source).await,
+        Err(error) => Err(error),
+    };
+    match start {
+        Ok(start) => Ok(start.filter(|start| start.base == base).map(|start| start.parent)),
+        Err(Error::NoVolumeImage { .. } | Error::NoVolumeSnapshot { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The first candidate from which an increment is right.
