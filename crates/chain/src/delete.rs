@@ -196,6 +196,11 @@ async fn remove_marker(pools: &Pools, request: &Request) -> Result<bool> {
     match removed {
         Ok(()) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
+        // somebody protected or cloned it; the backup is gone all the same, and the marker goes with the volume
+        Err(error) if error.errno == Errno::BUSY => {
+            tracing::warn!(%error, "the marker of a deleted backup stays on the volume");
+            Ok(false)
+        }
         Err(error) => Err(error.into()),
     }
 }
