@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::Pools;
 use crate::change::{Change, Walk};
 use crate::control::{Control, Step};
-use crate::copy::{Copy, Known};
+use crate::copy::{Copy, Known, Moved};
 use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
@@ -85,14 +85,21 @@ struct Start {
 /// The volume's image or snapshot is gone, Ceph failed, or the operation was interrupted.
 pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Result<Created> {
     control.step(Step::Plan).await?;
-    if let Some(done) = find_commit(pools, request).await? {
+    // a volume snapshot is only read; a marker has to be made, which needs a handle that may write
+    let source = match open_volume(&pools.volumes, &request.image, request.snapshot.is_some()).await {
+        Ok(source) => source,
+        Err(error) => {
+            // the volume may have gone after an earlier attempt had committed
+            let done = find_commit(pools, request).await?.ok_or(error)?;
+            return finish(pools, request, control, done).await;
+        }
+    };
+    // the marker is made before anything else: without one nothing can have been committed
+    let begun = request.snapshot.is_some()
+        || only_marker(&source, &source.snapshots().await?, request.backup)?.is_some();
+    if begun && let Some(done) = find_commit(pools, request).await? {
         return finish(pools, request, control, done).await;
     }
-    // a volume snapshot is only read; a marker has to be made, which needs a handle that may write
-    let source = match request.snapshot {
-        None => open_volume(&pools.volumes, &request.image, false).await?,
-        Some(_) => open_volume(&pools.volumes, &request.image, true).await?,
-    };
     let start = choose_start(pools, request, &source).await?;
     let own_base = base_image(request.volume, request.backup);
 
@@ -106,29 +113,13 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     };
 
     control.step(Step::SourceSnapshot).await?;
-    let (marker, point) = source_point(request, &source).await?;
-    source.close().await;
+    let open_base = async { Ok(pools.backups.open(&base).await?) };
+    let ((marker, point), to) = futures_util::try_join!(source_point(request, &source), open_base)?;
 
     control.step(Step::Copy).await?;
-    let from = pools.volumes.open_read_only(&request.image, Some(&point)).await?;
-    let size = from.size().await?;
-    let to = pools.backups.open(&base).await?;
-    if to.size().await? != size {
-        to.resize(size, true).await?;
-    }
-    let moved = match &start {
-        None => {
-            let content = Change::content_of(&from).await?;
-            Copy { from: &from, to: &to, known }.run(Walk::new(&content, None, size), control).await?
-        }
-        Some(start) => {
-            let changed = Change::between(&pools.volumes, &request.image, &start.from, &from).await?;
-            let head = pools.backups.open_read_only(&base, None).await?;
-            let leftover = Change::between(&pools.backups, &base, &start.point, &head).await?;
-            let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
-            Copy { from: &from, to: &to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?
-        }
-    };
+    // closing gives a watch and perhaps a lock back, which takes a while: beside the copy
+    let (copied, ()) = tokio::join!(copy(pools, request, control, start.as_ref(), &point, &to, known), source.close());
+    let (size, moved) = copied?;
 
     control.step(Step::Commit).await?;
     match to.create_snapshot(marker.name()).await {
@@ -136,7 +127,6 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         Err(error) if error.errno == Errno::EXISTS => {} // a retried request of librbd's own
         Err(error) => return Err(error.into()),
     }
-    to.close().await;
     let done = Created {
         base,
         marker: marker.name().to_owned(),
@@ -144,7 +134,40 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         size,
         written: moved.written,
     };
-    finish(pools, request, control, done).await
+    let (done, ()) = tokio::join!(finish(pools, request, control, done), to.close());
+    done
+}
+
+/// Brings the base's head to what the volume held at `point`; returns the size then and what was moved.
+async fn copy(
+    pools: &Pools,
+    request: &Request,
+    control: &Control,
+    start: Option<&Start>,
+    point: &str,
+    to: &Image,
+    known: Known,
+) -> Result<(u64, Moved)> {
+    let from = pools.volumes.open_read_only(&request.image, Some(point)).await?;
+    let size = from.size().await?;
+    if to.size().await? != size {
+        to.resize(size, true).await?;
+    }
+    let Some(start) = start else {
+        let content = Change::content_of(&from).await?;
+        let moved = Copy { from: &from, to, known }.run(Walk::new(&content, None, size), control).await?;
+        return Ok((size, moved));
+    };
+    let leftover = async {
+        // opened after the resize, which is part of what the head differs by
+        let head = pools.backups.open_read_only(&start.base, None).await?;
+        Change::between(&pools.backups, &start.base, &start.point, &head).await
+    };
+    let changed = Change::between(&pools.volumes, &request.image, &start.from, &from);
+    let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
+    let known = if changed.has_suspects() { Known::WorthReading } else { known };
+    let moved = Copy { from: &from, to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?;
+    Ok((size, moved))
 }
 
 async fn finish(pools: &Pools, request: &Request, control: &Control, done: Created) -> Result<Created> {
@@ -199,7 +222,6 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
             let (marker, size) = (point.name.clone(), point.size);
             return Ok(Some(Created { base, marker, parent, size, written: 0 }));
         }
-        seen.push(base);
     }
     Ok(None)
 }
@@ -249,8 +271,7 @@ async fn choose_start(pools: &Pools, request: &Request, source: &Image) -> Resul
             continue;
         };
         // a base that is shorter than what it was made of is a truncated copy (format spec 3.7)
-        let base = pools.backups.open_read_only(&point.base, Some(&snapshot)).await?;
-        if base.size().await? != from.size {
+        if point.size != from.size {
             tracing::warn!(parent = %parent.backup, "the base and the volume's snapshot differ in size");
             continue;
         }

@@ -26,6 +26,8 @@ pub struct RestorePoint {
     pub base: String,
     /// Its snapshot; `None` for a plain copy of an old release, whose head is the backup.
     pub snapshot: Option<String>,
+    /// The size of the image at that point, in bytes.
+    pub size: u64,
 }
 
 impl BaseRef {
@@ -74,11 +76,11 @@ impl BaseRef {
             };
             let snapshots = image.snapshots().await?;
             if let Some(own) = only_marker(&image, &snapshots, self.backup)? {
-                return Ok(RestorePoint { base: name.clone(), snapshot: Some(own.name.clone()) });
+                return Ok(RestorePoint { base: name.clone(), snapshot: Some(own.name.clone()), size: own.size });
             }
             if markers(&snapshots).next().is_none() {
                 // a plain copy of an old release: the head is the backup
-                return Ok(RestorePoint { base: name.clone(), snapshot: None });
+                return Ok(RestorePoint { base: name.clone(), snapshot: None, size: image.size().await? });
             }
             without = Some(image.path().to_owned());
         }

@@ -70,15 +70,18 @@ pub async fn locate(backups: &rbd::Pool, reference: &BaseRef) -> Result<RestoreP
 pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Result<Restored> {
     control.step(Step::Plan).await?;
     let point = request.reference.find(&pools.backups).await?;
-    let from = pools.backups.open_read_only(&point.base, point.snapshot.as_deref()).await?;
-    let size = from.size().await?;
-    let to = pools.volumes.open(&request.image).await.map_err(|error| {
-        if error.is_not_found() {
-            Error::NoVolumeImage { image: format!("{}/{}", pools.volumes.name(), request.image) }
-        } else {
-            error.into()
-        }
-    })?;
+    let size = point.size;
+    let open_base = async { Ok(pools.backups.open_read_only(&point.base, point.snapshot.as_deref()).await?) };
+    let open_volume = async {
+        pools.volumes.open(&request.image).await.map_err(|error| {
+            if error.is_not_found() {
+                Error::NoVolumeImage { image: format!("{}/{}", pools.volumes.name(), request.image) }
+            } else {
+                error.into()
+            }
+        })
+    };
+    let (from, to) = futures_util::try_join!(open_base, open_volume)?;
 
     control.step(Step::Restore).await?;
     // an encrypted volume's image is larger than its GiB (format spec 3.7)

@@ -58,8 +58,7 @@ fn start<T>(
     let operation = Box::into_raw(Box::new(Operation { memory, done, _image: handle.clone() }));
     let mut completion: sys::rbd_completion_t = std::ptr::null_mut();
     // SAFETY: a place for the completion; the box stays valid until the callback takes it back.
-    let code =
-        unsafe { sys::rbd_aio_create_completion(operation.cast(), Some(completed::<T>), &raw mut completion) };
+    let code = unsafe { sys::rbd_aio_create_completion(operation.cast(), Some(completed::<T>), &raw mut completion) };
     if code < 0 {
         // SAFETY: librbd did not take it.
         drop(unsafe { Box::from_raw(operation) });
@@ -78,7 +77,11 @@ fn start<T>(
     Ok(receiver)
 }
 
-async fn finish<T>(handle: &ImageHandle, what: &'static str, receiver: oneshot::Receiver<(i64, T)>) -> Result<(i64, T)> {
+async fn finish<T>(
+    handle: &ImageHandle,
+    what: &'static str,
+    receiver: oneshot::Receiver<(i64, T)>,
+) -> Result<(i64, T)> {
     match receiver.await {
         Ok((code, memory)) => check(code, what, &handle.path).map(|code| (code, memory)),
         // the callback always sends, unless a panic was caught in it
@@ -114,9 +117,7 @@ impl Image {
         const WHAT: &str = "writing";
         let receiver = start(&self.handle, WHAT, data, |image, data, completion| {
             // SAFETY: `data` is owned by the operation until its end.
-            unsafe {
-                sys::rbd_aio_write2(image, offset, data.len(), data.as_ptr().cast(), completion, WRITE_FLAGS)
-            }
+            unsafe { sys::rbd_aio_write2(image, offset, data.len(), data.as_ptr().cast(), completion, WRITE_FLAGS) }
         })?;
         finish(&self.handle, WHAT, receiver).await.map(drop)
     }

@@ -41,7 +41,12 @@ struct Walk {
     panic: Option<Box<dyn Any + Send>>,
 }
 
-unsafe extern "C" fn visit(offset: u64, len: libc::size_t, _exists: libc::c_int, arg: *mut libc::c_void) -> libc::c_int {
+unsafe extern "C" fn visit(
+    offset: u64,
+    len: libc::size_t,
+    _exists: libc::c_int,
+    arg: *mut libc::c_void,
+) -> libc::c_int {
     // SAFETY: the pointer given to the call below, on whose stack the walk lives; librbd calls one at a time.
     let walk = unsafe { &mut *arg.cast::<Walk>() };
     let pushed = catch_unwind(AssertUnwindSafe(|| {

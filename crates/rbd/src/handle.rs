@@ -50,8 +50,7 @@ impl Closing {
 impl Drop for ImageHandle {
     fn drop(&mut self) {
         let closed = self.closed.get_mut().map_or(None, Option::take);
-        let closing =
-            Closing { raw: self.raw, path: std::mem::take(&mut self.path), _pool: self.pool.clone(), closed };
+        let closing = Closing { raw: self.raw, path: std::mem::take(&mut self.path), _pool: self.pool.clone(), closed };
         // rbd_close waits for operations under way, whose callbacks may be what dropped us: never close here
         let slot = std::sync::Arc::new(std::sync::Mutex::new(Some(closing)));
         let mine = slot.clone();

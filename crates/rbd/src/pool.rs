@@ -133,7 +133,13 @@ impl Pool {
     ///
     /// # Errors
     /// The snapshot is missing or not protected, the child exists, or Ceph failed.
-    pub async fn clone_image(&self, parent: &str, snapshot: &str, child: &str, features: Option<Features>) -> Result<()> {
+    pub async fn clone_image(
+        &self,
+        parent: &str,
+        snapshot: &str,
+        child: &str,
+        features: Option<Features>,
+    ) -> Result<()> {
         let (pool, parent, snapshot, child) = (self.clone(), parent.to_owned(), snapshot.to_owned(), child.to_owned());
         blocking(move || {
             let path = pool.path(&child);
@@ -299,12 +305,7 @@ impl Pool {
                 // SAFETY: librados writes one pointer to a C string that it owns until the next call; the
                 // declaration's extra indirection is the crate's, the C type is `const char **`.
                 let code = unsafe {
-                    rados_nobjects_list_next(
-                        list,
-                        (&raw mut entry).cast(),
-                        std::ptr::null_mut(),
-                        std::ptr::null_mut(),
-                    )
+                    rados_nobjects_list_next(list, (&raw mut entry).cast(), std::ptr::null_mut(), std::ptr::null_mut())
                 };
                 if code < 0 {
                     break code;
@@ -314,7 +315,11 @@ impl Pool {
             };
             // SAFETY: opened above, closed once.
             unsafe { rados_nobjects_list_close(list) };
-            if end == -libc::ENOENT { Ok(names) } else { Err(Error::new("listing the objects of", pool.name(), end.into())) }
+            if end == -libc::ENOENT {
+                Ok(names)
+            } else {
+                Err(Error::new("listing the objects of", pool.name(), end.into()))
+            }
         })
         .await
     }

@@ -44,8 +44,7 @@ impl Image {
                 for info in &infos[..count] {
                     let mut namespace = sys::RBD_SNAP_NAMESPACE_TYPE_USER;
                     // SAFETY: a live image and a place to write to.
-                    let code =
-                        unsafe { sys::rbd_snap_get_namespace_type(handle.raw, info.id, &raw mut namespace) };
+                    let code = unsafe { sys::rbd_snap_get_namespace_type(handle.raw, info.id, &raw mut namespace) };
                     if code == -libc::ENOENT {
                         continue; // removed since the listing
                     }
