@@ -1,8 +1,8 @@
 # Everything here works on a machine that has nothing but Rust and a network: what is missing is installed.
 
 export VENV
-# rustup puts cargo here; login shells know, others may not.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# rustup puts cargo into the one, tests/tools.sh its helpers into the other.
+export PATH := $(PATH):$(HOME)/.cargo/bin:$(CURDIR)/target/tools/bin
 
 VENV ?= .venv
 
@@ -56,4 +56,6 @@ fuzz-chains: export LAB_DIR ?= .lab-fuzz
 fuzz-chains: export CHAIN_HISTORIES ?= 200
 fuzz-chains: export CHAIN_STEPS ?= 20
 fuzz-chains: deps ## many random histories of backup chains against a real Ceph
-	@tests/lab/lab.py run -- cargo test --release --locked --package cindervault-chain --test histories -- --nocapture
+	@tests/tools.sh
+	@tests/lab/lab.py run -- cargo nextest run --release --locked --package cindervault-chain --no-capture \
+		-E 'test(random_histories_)'

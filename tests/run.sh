@@ -5,6 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export LAB_DIR=${LAB_DIR:-.lab-test}
 venv=${VENV:-.venv}
+export PATH=$PATH:$PWD/target/tools/bin
 # The tests' databases live for seconds: nothing is gained by forcing them to the disk.
 in_lab() { PG_FSYNC=off tests/lab/lab.py run "$@"; }
 
@@ -33,28 +34,22 @@ finish() {
 }
 
 rust_tests() {
-  if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked --no-run && in_lab -- cargo nextest run --workspace --locked
-  else
-    echo "cargo-nextest is not installed: cargo test does instead"
-    cargo test --workspace --locked --all-targets --no-run && in_lab -- cargo test --workspace --locked --all-targets
-  fi
-}
-
-licences_and_sources() {
-  cargo deny --version >/dev/null 2>&1 ||
-    cargo install --quiet --locked --root target/tools cargo-deny || return 1
-  PATH=$PWD/target/tools/bin:$PATH cargo deny --locked check bans licenses sources
+  cargo nextest run --workspace --locked --no-run && in_lab -- cargo nextest run --workspace --locked
 }
 
 trap 'exit 130' INT TERM
 stage "dependencies" tests/lab/deps.sh || finish
+stage "tools" tests/tools.sh || finish
 stage "formatting" cargo fmt --all -- --check
 stage "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+stage "licences and sources" cargo deny --locked check bans licenses sources
 stage "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 stage "tests of the crates" rust_tests
 stage "tests in the documentation" cargo test --workspace --locked --doc
 stage "release build" cargo build --release --locked --package cindervault || finish
 stage "tests from outside" in_lab --service -- "$venv/bin/pytest" -q tests
+for suite in tests/*/pytest.ini; do # what has one is a suite of its own, and starts its own services
+  [ -e "$suite" ] && stage "$(dirname "$suite")" in_lab -- "$venv/bin/pytest" -q "$(dirname "$suite")"
+done
 stage "the walk" tests/lab/lab.py walk
 finish
