@@ -28,7 +28,7 @@ use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
 use crate::names::{Marker, base_image, volume_snapshot};
-use crate::point::{BaseRef, markers, only_marker};
+use crate::point::{BaseRef, markers, only_marker, opens_at};
 
 /// What base images have: the features that Cinder gives them (format spec 1.6).
 const BASE_FEATURES: Features =
@@ -125,7 +125,15 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     match to.create_snapshot(marker.name()).await {
         Ok(()) => {}
         Err(error) if error.errno == Errno::EXISTS => {} // a retried request of librbd's own
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            // without space for its object map it stays, and nobody can open it (see `opens_at`)
+            if let Err(left) = to.remove_snapshot(marker.name()).await
+                && !left.is_not_found()
+            {
+                tracing::warn!(error = %left, "the snapshot that could not be made may be left on the base");
+            }
+            return Err(error.into());
+        }
     }
     let done = Created {
         base,
@@ -214,6 +222,12 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
         };
         let snapshots = image.snapshots().await?;
         if let Some(point) = only_marker(&image, &snapshots, request.backup)? {
+            if !opens_at(&pools.backups, &base, &point.name).await? {
+                let image = pools.backups.open(&base).await?;
+                image.remove_snapshot(&point.name).await?;
+                image.close().await;
+                continue;
+            }
             let before = markers(&snapshots).filter(|(_, snapshot)| snapshot.id < point.id).last();
             let parent = match before {
                 None => None,
@@ -306,7 +320,10 @@ async fn source_point(request: &Request, source: &Image) -> Result<(Marker, Stri
     }
     if let Some(marker) = only_marker(source, &on_volume, request.backup)? {
         let name = marker.name.clone();
-        return Ok((Marker::parse(&name).unwrap_or_else(|| Marker::new(request.backup, SystemTime::now())), name));
+        if opens_at(source.pool(), &request.image, &name).await? {
+            return Ok((Marker::parse(&name).unwrap_or_else(|| Marker::new(request.backup, SystemTime::now())), name));
+        }
+        source.remove_snapshot(&name).await?;
     }
     let marker = Marker::new(request.backup, SystemTime::now());
     source.create_snapshot(marker.name()).await?;

@@ -96,6 +96,17 @@ pub(crate) fn markers(snapshots: &[Snapshot]) -> impl Iterator<Item = (Marker, &
     snapshots.iter().filter_map(|snapshot| Marker::parse(&snapshot.name).map(|marker| (marker, snapshot)))
 }
 
+/// Whether an image can be opened at one of its snapshots. Not so when making the snapshot was cut short,
+/// because the process died or space ran out: it is listed, but lacks the object map without which librbd
+/// does not open it.
+pub(crate) async fn opens_at(pool: &Pool, image: &str, snapshot: &str) -> Result<bool> {
+    match pool.open_read_only(image, Some(snapshot)).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The one snapshot that marks `backup`.
 ///
 /// # Errors
