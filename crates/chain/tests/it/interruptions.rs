@@ -1,0 +1,183 @@
+//! Backups that are stopped at every step, and what follows.
+
+use std::sync::Arc;
+
+use chain::Error;
+use chain::names::{Marker, base_image, volume_image};
+use rbd::Pool;
+use uuid::Uuid;
+
+use crate::cluster::Ceph;
+use crate::interrupt::Interruption;
+use crate::world::{Asked, MIB, World, noise, side_by_side};
+
+/// How many steps a backup announces at most.
+const STEPS: usize = 6;
+
+/// Every way of being stopped at a step, and in the middle of the copy.
+fn interruptions() -> Vec<Interruption> {
+    let mut all = vec![Interruption::CancelAfter(0), Interruption::CancelAfter(5 * MIB)];
+    for step in 0..STEPS {
+        all.push(Interruption::RefuseStep(step));
+        all.push(Interruption::CancelAtStep(step));
+    }
+    all
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Full,
+    Increment,
+    OfSnapshot,
+}
+
+const KINDS: [Kind; 3] = [Kind::Full, Kind::Increment, Kind::OfSnapshot];
+
+/// A volume with one backup, and the request for another.
+async fn prepared(ceph: &Arc<Ceph>, kind: Kind) -> (World, Asked) {
+    let mut world = World::with_volume_on(ceph, 10 * MIB).await;
+    world.write(0, 0, noise(1, 9 * MIB)).await;
+    world.full(0).await;
+    world.write(0, 2 * MIB, noise(2, 7 * MIB)).await;
+    let snapshot = match kind {
+        Kind::OfSnapshot => Some(world.snapshot(0).await),
+        Kind::Full | Kind::Increment => None,
+    };
+    let parents = match kind {
+        Kind::Full => Vec::new(),
+        Kind::Increment | Kind::OfSnapshot => world.parents(0, snapshot),
+    };
+    let asked = world.ask(0, snapshot, parents);
+    (world, asked)
+}
+
+/// Every kind with every interruption.
+async fn cases() -> Vec<(Arc<Ceph>, Kind, Interruption)> {
+    let ceph = Ceph::shared().await;
+    KINDS
+        .into_iter()
+        .flat_map(|kind| interruptions().into_iter().map(move |stop| (kind, stop)))
+        .map(|(kind, stop)| (ceph.clone(), kind, stop))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_call_finishes_what_the_first_began() {
+    side_by_side(cases().await.into_iter().map(|(ceph, kind, interruption)| async move {
+        let (mut world, asked) = prepared(&ceph, kind).await;
+        if world.interrupt_create(&asked, interruption).await.is_none() {
+            // the guest goes on writing meanwhile
+            world.write(0, MIB, noise(3, 3 * MIB)).await;
+            world.create(&asked).await.unwrap();
+        }
+        world.increment(0).await;
+        world.finish().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_backup_leaves_nothing_and_harms_nobody() {
+    side_by_side(cases().await.into_iter().map(|(ceph, kind, interruption)| async move {
+        let (mut world, asked) = prepared(&ceph, kind).await;
+        if world.interrupt_create(&asked, interruption).await.is_none() {
+            world.abandon(&asked).await;
+            world.abandon(&asked).await; // twice is harmless
+            assert_eq!(world.backups.len(), 1);
+        }
+        world.check().await;
+        world.discard(0, 4 * MIB, 4 * MIB).await;
+        world.increment(0).await;
+        world.finish().await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_nobody_waits_for_any_more_can_be_repeated() {
+    let ceph = Ceph::shared().await;
+    let cases = [Kind::Full, Kind::Increment].into_iter().flat_map(|kind| [0, MIB, 6 * MIB].map(|bytes| (kind, bytes)));
+    side_by_side(cases.map(|(kind, bytes)| {
+        let ceph = ceph.clone();
+        async move {
+            let (mut world, asked) = prepared(&ceph, kind).await;
+            assert!(world.interrupt_create(&asked, Interruption::DropAfter(bytes)).await.is_none());
+            world.create(&asked).await.unwrap();
+            world.finish().await;
+        }
+    }))
+    .await;
+}
+
+/// Takes the object map of a snapshot away: what is left when the process dies, or space runs out, while librbd
+/// makes one.
+async fn cut_short(pool: &Pool, image: &str, backup: Uuid) {
+    let image = pool.open_read_only(image, None).await.unwrap();
+    let snapshots = image.snapshots().await.unwrap();
+    let ours = |name: &str| Marker::parse(name).is_some_and(|marker| marker.backup() == backup);
+    let snapshot = snapshots.iter().find(|snapshot| ours(&snapshot.name)).unwrap();
+    let map = format!("rbd_object_map.{}.{:016x}", image.id().await.unwrap(), snapshot.id);
+    assert!(pool.remove_object(&map).await.unwrap(), "{map}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_was_only_half_made_is_made_again() {
+    let ceph = Ceph::shared().await;
+    side_by_side(KINDS.into_iter().flat_map(|kind| [false, true].map(|abandoned| (kind, abandoned))).map(
+        |(kind, abandoned)| {
+            let ceph = ceph.clone();
+            async move {
+                // the commit on the base
+                let (mut world, asked) = prepared(&ceph, kind).await;
+                let (metadata, base) = match kind {
+                    Kind::Full => (5, base_image(asked.request.volume, asked.request.backup)),
+                    Kind::Increment | Kind::OfSnapshot => (4, world.backups[0].created.base.clone()),
+                };
+                assert!(world.interrupt_create(&asked, Interruption::RefuseStep(metadata)).await.is_none());
+                cut_short(&ceph.pools.backups, &base, asked.request.backup).await;
+                if abandoned {
+                    world.abandon(&asked).await;
+                } else {
+                    world.create(&asked).await.unwrap();
+                }
+                world.check().await;
+
+                // the marker on the volume
+                if asked.request.snapshot.is_none() {
+                    let asked = world.ask(0, None, asked.request.parents);
+                    assert!(world.interrupt_create(&asked, Interruption::RefuseStep(metadata - 2)).await.is_none());
+                    cut_short(&ceph.pools.volumes, &asked.request.image, asked.request.backup).await;
+                    if abandoned {
+                        world.abandon(&asked).await;
+                    } else {
+                        world.create(&asked).await.unwrap();
+                    }
+                }
+                world.finish().await;
+            }
+        },
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_is_named() {
+    let mut world = World::with_volume(MIB).await;
+    let mut asked = world.ask(0, None, Vec::new());
+    asked.request.image = volume_image(Uuid::new_v4());
+    let error = world.create(&asked).await.unwrap_err();
+    assert!(matches!(error, Error::NoVolumeImage { .. }), "{error}");
+
+    world.full(0).await;
+    let snapshot = world.snapshot(0).await;
+    for parents in [Vec::new(), world.parents(0, Some(snapshot))] {
+        let mut asked = world.ask(0, None, parents);
+        asked.request.snapshot = Some(Uuid::new_v4());
+        let control = chain::Control::unattended(world.ceph.budget.clone());
+        let error = chain::create::create(&world.ceph.pools, &asked.request, &control).await.unwrap_err();
+        assert!(matches!(error, Error::NoVolumeSnapshot { .. }), "{error}");
+        asked.request.snapshot = None;
+        world.abandon(&asked).await;
+    }
+    world.finish().await;
+}

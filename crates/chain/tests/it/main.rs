@@ -1,0 +1,32 @@
+//! Backup chains on a real Ceph, compared with plain byte arrays.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `cluster` | reaches the cluster, makes throw-away pools, calls `ceph` and `rbd` |
+//! | `world` | volumes and backups on the cluster, and beside each the bytes it must have |
+//! | `interrupt` | stops an operation at a chosen place |
+//! | `history` | random histories of a world |
+//! | `chains`, `deletion`, `restores`, `interruptions`, `guests`, `space` | single cases, step by step |
+//!
+//! All of them need a cluster: see [`cluster::conf`] for how to give them one.
+
+#[cfg(test)]
+mod chains;
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod deletion;
+#[cfg(test)]
+mod guests;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod interrupt;
+#[cfg(test)]
+mod interruptions;
+#[cfg(test)]
+mod restores;
+#[cfg(test)]
+mod space;
+#[cfg(test)]
+mod world;
