@@ -1,7 +1,11 @@
 //! A request as a handler sees it.
 
 use axum::http::HeaderMap;
+use catalog::backups::{Backup, BackupView};
+use catalog::messages::Message;
 use catalog::page::Scope;
+use catalog::snapshots::Snapshot;
+use catalog::volumes::{Volume, VolumeView};
 use catalog::{Catalog, ProjectId, UserId};
 use identity::{Context, Rule, Target};
 use serde_json::Value;
@@ -34,6 +38,51 @@ pub(crate) struct Call {
     pub(crate) body: Option<Value>,
 }
 
+/// What belongs to a project, and perhaps to a user of it.
+pub(crate) trait Owned {
+    /// The project.
+    fn project(&self) -> &ProjectId;
+
+    /// The user.
+    fn user(&self) -> Option<&UserId>;
+}
+
+impl Owned for ProjectId {
+    fn project(&self) -> &ProjectId {
+        self
+    }
+
+    fn user(&self) -> Option<&UserId> {
+        None
+    }
+}
+
+impl Owned for Message {
+    fn project(&self) -> &ProjectId {
+        &self.project_id
+    }
+
+    fn user(&self) -> Option<&UserId> {
+        None
+    }
+}
+
+macro_rules! owned {
+    ($($record:ty),+) => {$(
+        impl Owned for $record {
+            fn project(&self) -> &ProjectId {
+                &self.project_id
+            }
+
+            fn user(&self) -> Option<&UserId> {
+                Some(&self.user_id)
+            }
+        }
+    )+};
+}
+
+owned!(Backup, BackupView, Volume, VolumeView, Snapshot);
+
 impl Call {
     /// The catalogue.
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -62,9 +111,9 @@ impl Call {
         Ok(body)
     }
 
-    /// Asks the policy, for something that belongs to this project.
-    pub(crate) fn allow(&self, rule: Rule, project: &ProjectId) -> Result<(), ApiError> {
-        Ok(self.api.policy().check(rule, &self.context, Target::project(project.as_str()))?)
+    /// Asks the policy, for a record, or for something of a project's that is none.
+    pub(crate) fn allow(&self, rule: Rule, thing: &impl Owned) -> Result<(), ApiError> {
+        Ok(self.api.policy().check(rule, &self.context, self.target(thing))?)
     }
 
     /// Asks the policy, for something of the caller's own or that belongs to nobody.
@@ -73,8 +122,14 @@ impl Call {
     }
 
     /// Whether the policy lets the caller pass, for what is merely left out otherwise.
-    pub(crate) fn may(&self, rule: Rule, project: &ProjectId) -> bool {
-        self.api.policy().allows(rule, &self.context, Target::project(project.as_str()))
+    pub(crate) fn may(&self, rule: Rule, thing: &impl Owned) -> bool {
+        self.api.policy().allows(rule, &self.context, self.target(thing))
+    }
+
+    /// What is nobody's in particular counts as the caller's, as in the reference.
+    fn target<'a>(&'a self, thing: &'a impl Owned) -> Target<'a> {
+        let user = thing.user().map_or(self.context.user_id.as_str(), UserId::as_str);
+        Target::project(thing.project().as_str()).of_user(Some(user))
     }
 
     /// The records that the caller can see by id: an administrator everybody's, others their project's

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -34,7 +34,10 @@ pub(crate) enum ApiError {
     /// A quota is full; the message is for the client.
     OverLimit(String),
     /// The caller is nobody. The body is that of the token filter, not a fault (API spec 9.1).
-    Unauthorized,
+    Unauthorized {
+        /// Where one gets a token.
+        challenge: Option<String>,
+    },
     /// Something that we need is away for now.
     Away {
         /// When asking again makes sense.
@@ -111,7 +114,7 @@ impl ApiError {
         match self {
             Self::Fault { status, .. } => *status,
             Self::OverLimit(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
             Self::Away { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -140,17 +143,21 @@ impl IntoResponse for ApiError {
         let status = self.status();
         let code = status.as_u16();
         let mut retry_after = None;
+        let mut authenticate = None;
         let body = match self {
             Self::Fault { message, .. } => json!({ name(status): { "code": code, "message": message } }),
             Self::OverLimit(message) => {
                 retry_after = Some(0);
                 json!({ name(status): { "code": code, "message": message, "retryAfter": "0" } })
             }
-            Self::Unauthorized => json!({ "error": {
-                "code": code,
-                "title": "Unauthorized",
-                "message": "The request you have made requires authentication.",
-            } }),
+            Self::Unauthorized { challenge } => {
+                authenticate = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok());
+                json!({ "error": {
+                    "code": code,
+                    "title": "Unauthorized",
+                    "message": "The request you have made requires authentication.",
+                } })
+            }
             Self::Away { retry_after: delay, source } => {
                 tracing::warn!(error = &*source as &dyn Error, "a request failed because something is away");
                 retry_after = Some(delay.as_secs());
@@ -165,6 +172,9 @@ impl IntoResponse for ApiError {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = authenticate {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -184,15 +194,6 @@ impl From<catalog::Error> for ApiError {
 impl From<identity::Denied> for ApiError {
     fn from(denied: identity::Denied) -> Self {
         Self::fault(StatusCode::FORBIDDEN, denied.to_string())
-    }
-}
-
-impl From<identity::AuthError> for ApiError {
-    fn from(error: identity::AuthError) -> Self {
-        match error {
-            identity::AuthError::Unauthorized => Self::Unauthorized,
-            identity::AuthError::Unavailable { retry_after } => Self::Away { retry_after, source: Box::new(error) },
-        }
     }
 }
 

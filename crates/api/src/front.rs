@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use identity::{Context, Credentials};
+use identity::{AuthError, Context, Credentials};
 use tracing::Instrument;
 
 use crate::fault::ApiError;
@@ -102,7 +102,16 @@ async fn recognise(api: &Api, headers: &HeaderMap, url_project: Option<&str>) ->
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let credentials =
         Credentials { token: header("x-auth-token"), service_token: header("x-service-token"), url_project };
-    Ok(api.authenticator().authenticate(credentials).await?)
+    match api.authenticator().authenticate(credentials).await {
+        Ok(mut context) => {
+            context.is_admin = api.policy().is_admin(&context);
+            Ok(context)
+        }
+        Err(AuthError::Unauthorized) => Err(ApiError::Unauthorized { challenge: api.authenticator().challenge() }),
+        Err(error @ AuthError::Unavailable { retry_after, .. }) => {
+            Err(ApiError::Away { retry_after, source: Box::new(error) })
+        }
+    }
 }
 
 /// Gives the request the path that the route table knows.

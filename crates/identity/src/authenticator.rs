@@ -1,11 +1,12 @@
 //! From what a request carries to who is asking.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Context;
+use crate::{Context, Keystone, KeystoneError};
 
 /// What a request carries that says who is asking.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Credentials<'a> {
     /// The `X-Auth-Token` header.
     pub token: Option<&'a str>,
@@ -16,21 +17,23 @@ pub struct Credentials<'a> {
 }
 
 /// Why nobody was recognised.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum AuthError {
     /// There is no token, or it is not valid.
     #[error("the request carries no valid token")]
     Unauthorized,
     /// Nobody is there to say whether the token is valid.
-    #[error("the identity service does not answer")]
+    #[error("nobody can say whether the request's token is valid")]
     Unavailable {
         /// When asking again makes sense.
         retry_after: Duration,
+        /// What stands in the way.
+        source: Arc<KeystoneError>,
     },
 }
 
-/// How callers are recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How callers are recognised. Clones share what they know.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Authenticator {
     /// Everybody is believed and everybody is an administrator: for a lab on one machine.
@@ -38,17 +41,36 @@ pub enum Authenticator {
     /// A token `user:project` says who one is. A token without a colon, or none, is the user `admin` in the
     /// URL's project, so that `openstack --os-auth-type none` works.
     Noauth,
+    /// Keystone says whose a token is.
+    Keystone(Keystone),
 }
 
 impl Authenticator {
-    /// Recognises the caller.
+    /// Recognises the caller. Whether that is an administrator, going by more than the role's name, is for the
+    /// policy to say.
     ///
     /// # Errors
     /// The credentials are not valid, or can not be checked now.
-    #[expect(clippy::unused_async, reason = "recognising a real token asks another service")]
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Context, AuthError> {
         match self {
             Self::Noauth => Ok(noauth(credentials)),
+            Self::Keystone(keystone) => keystone.authenticate(credentials).await,
+        }
+    }
+
+    /// Where one gets a token: the `WWW-Authenticate` header of a refusal.
+    pub fn challenge(&self) -> Option<String> {
+        match self {
+            Self::Noauth => None,
+            Self::Keystone(keystone) => Some(format!("Keystone uri=\"{}\"", keystone.public_url())),
+        }
+    }
+
+    /// Learns which tokens were revoked, as long as it is polled.
+    pub async fn follow_revocations(&self) {
+        match self {
+            Self::Noauth => std::future::pending().await,
+            Self::Keystone(keystone) => keystone.follow_revocations().await,
         }
     }
 }
@@ -67,6 +89,7 @@ fn noauth(credentials: Credentials<'_>) -> Context {
         project_id: Some(project.to_owned()),
         roles: ["admin", "member", "reader"].map(str::to_owned).to_vec(),
         is_admin: true,
+        ..Context::default()
     }
 }
 

@@ -18,7 +18,8 @@ mod update;
 mod view;
 
 use catalog::backups::BackupView;
-use catalog::{BackupId, ProjectId, SnapshotId, VolumeId};
+use catalog::volumes::VolumeView;
+use catalog::{BackupId, SnapshotId, VolumeId};
 use identity::Rule;
 use serde_json::Value;
 
@@ -66,7 +67,7 @@ async fn find(call: &Call) -> Result<BackupView, ApiError> {
         None => None,
     };
     let backup = backup.ok_or_else(|| unknown_backup(call))?;
-    call.allow(Rule::BackupGet, &backup.project_id)?;
+    call.allow(Rule::BackupGet, &backup)?;
     Ok(backup)
 }
 
@@ -96,11 +97,8 @@ fn some_text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// The volume's project. A volume that the policy does not let the caller get is not there (API spec 9.4).
-async fn volume_owner(call: &Call, id: VolumeId) -> Result<ProjectId, ApiError> {
+/// A volume. One that the policy does not let the caller get is not there (API spec 9.4).
+async fn visible_volume(call: &Call, id: VolumeId) -> Result<VolumeView, ApiError> {
     let volume = call.catalog().volume(id, &call.scope()).await?;
-    volume
-        .map(|volume| volume.project_id.clone())
-        .filter(|owner| call.may(Rule::VolumeGet, owner))
-        .ok_or_else(|| ApiError::not_found("Volume", id))
+    volume.filter(|volume| call.may(Rule::VolumeGet, volume)).ok_or_else(|| ApiError::not_found("Volume", id))
 }

@@ -30,6 +30,6 @@ async fn find(call: &Call, rule: Rule) -> Result<Message, ApiError> {
         None => None,
     };
     let message = message.ok_or_else(|| ApiError::not_found("Message", call.param("id")))?;
-    call.allow(rule, &message.project_id)?;
+    call.allow(rule, &message)?;
     Ok(message)
 }

@@ -44,7 +44,7 @@ pub(super) async fn by_id(call: &Call, id: &str) -> Result<VolumeView, ApiError>
         Some(id) => call.catalog().volume(VolumeId(id), &call.scope()).await?,
         None => None,
     };
-    found.filter(|volume| call.may(Rule::VolumeGet, &volume.project_id)).ok_or_else(|| missing(id))
+    found.filter(|volume| call.may(Rule::VolumeGet, volume)).ok_or_else(|| missing(id))
 }
 
 /// 404 for a volume.

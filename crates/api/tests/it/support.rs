@@ -55,6 +55,8 @@ pub(crate) async fn with_settings(settings: Settings, test: impl AsyncFnOnce(&Se
     let served = tasks.spawn(api::serve(listener, api, shutdown.clone()));
     tasks.close();
 
+    // the client can speak TLS, because the service's own can; it wants to know with whose cryptography
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
     let running = Server { address, catalog, sql: PgPool::connect(&url).await.unwrap(), client };
     test(&running).await;

@@ -6,7 +6,7 @@ use catalog::backups::{CreateRejected, NewBackup};
 use identity::Rule;
 use serde_json::{Value, json};
 
-use super::{snapshot_id, some_text, trimmed, view, volume_id, volume_owner};
+use super::{snapshot_id, some_text, trimmed, view, visible_volume, volume_id};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
@@ -38,8 +38,8 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
     let body = &call.body(&SCHEMA)?["backup"];
     let volume = volume_id(body["volume_id"].as_str().unwrap_or_default())?;
-    let owner = volume_owner(&call, volume).await?;
-    call.allow(Rule::BackupCreate, &owner)?;
+    let source = visible_volume(&call, volume).await?;
+    call.allow(Rule::BackupCreate, &source)?;
     let project = call.project(Rule::BackupCreate)?;
     let snapshot = match body["snapshot_id"].as_str() {
         Some(text) => Some(visible_snapshot(&call, snapshot_id(text)?).await?),
@@ -70,7 +70,7 @@ fn flag(body: &Value, key: &str) -> bool {
 async fn visible_snapshot(call: &Call, id: SnapshotId) -> Result<SnapshotId, ApiError> {
     let snapshot = call.catalog().snapshot(id, &call.scope()).await?;
     let snapshot = snapshot.ok_or_else(|| ApiError::not_found("Snapshot", id))?;
-    call.allow(Rule::SnapshotGet, &snapshot.project_id)?;
+    call.allow(Rule::SnapshotGet, &snapshot)?;
     Ok(id)
 }
 

@@ -10,7 +10,7 @@ use crate::reply::Reply;
 
 pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;
-    call.allow(Rule::BackupDelete, &backup.project_id)?;
+    call.allow(Rule::BackupDelete, &backup)?;
     let begun = call.catalog().delete_backup(backup.id, &call.scope(), Some(call.request_id.as_str())).await?;
     begun.map(|()| Reply::accepted()).map_err(|rejected| match rejected {
         DeleteRejected::NoSuchBackup(_) => unknown_backup(&call),

@@ -14,7 +14,7 @@ use crate::reply::Reply;
 
 pub(super) async fn export(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;
-    call.allow(Rule::BackupExport, &backup.project_id)?;
+    call.allow(Rule::BackupExport, &backup)?;
     if backup.status != Status::Available {
         let status = backup.status;
         return Err(ApiError::invalid_backup(format!("Backup status must be available and not {status}.")));

@@ -12,7 +12,7 @@ use crate::reply::Reply;
 /// increments).
 pub(super) async fn force_delete(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;
-    call.allow(Rule::BackupForceDelete, &backup.project_id)?;
-    call.allow(Rule::BackupDelete, &backup.project_id)?;
+    call.allow(Rule::BackupForceDelete, &backup)?;
+    call.allow(Rule::BackupDelete, &backup)?;
     Err(ApiError::fault(StatusCode::METHOD_NOT_ALLOWED, "Operation not supported: force delete."))
 }

@@ -29,7 +29,7 @@ pub(super) async fn reset(call: Call) -> Result<Reply, ApiError> {
         }
     };
     let backup = find(&call).await?;
-    call.allow(Rule::BackupResetStatus, &backup.project_id)?;
+    call.allow(Rule::BackupResetStatus, &backup)?;
     let done = call.catalog().reset_backup(backup.id, &call.scope(), status).await?;
     done.map(|()| Reply::accepted()).map_err(|rejected| match rejected {
         ResetRejected::NoSuchBackup(_) => unknown_backup(&call),

@@ -6,7 +6,7 @@ use catalog::volumes::{CreateRejected, Placement};
 use identity::Rule;
 use serde_json::json;
 
-use super::{find, unknown_backup, volume_id, volume_owner};
+use super::{find, unknown_backup, visible_volume, volume_id};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::over_quota;
@@ -27,7 +27,7 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 pub(super) async fn restore(call: Call) -> Result<Reply, ApiError> {
     let body = &call.body(&SCHEMA)?["restore"];
     let backup = find(&call).await?;
-    call.allow(Rule::BackupRestore, &backup.project_id)?;
+    call.allow(Rule::BackupRestore, &backup)?;
     let project = call.project(Rule::BackupRestore)?;
     // the backup's own state is told before anything about the target
     if backup.status != Status::Available {
@@ -35,7 +35,7 @@ pub(super) async fn restore(call: Call) -> Result<Reply, ApiError> {
     }
     let target = if let Some(text) = body["volume_id"].as_str() {
         let volume = volume_id(text)?;
-        volume_owner(&call, volume).await?;
+        visible_volume(&call, volume).await?;
         Target::Volume(volume)
     } else {
         call.allow(Rule::VolumeCreate, &project)?;

@@ -29,7 +29,7 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
     let body = &call.body(&SCHEMA)?["backup"];
     let backup = find(&call).await?;
-    call.allow(Rule::BackupUpdate, &backup.project_id)?;
+    call.allow(Rule::BackupUpdate, &backup)?;
     let change = BackupChange {
         name: body.get("name").map(trimmed),
         description: body.get("description").map(trimmed),

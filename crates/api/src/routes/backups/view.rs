@@ -57,7 +57,7 @@ pub(super) fn summary<'a>(call: &Call, backup: &'a BackupView) -> Summary<'a> {
 
 pub(super) fn detail<'a>(call: &Call, backup: &'a BackupView) -> Detail<'a> {
     // below 3.18 nobody is shown whose it is, so the policy is not asked
-    let shows_owner = call.has(18) && call.may(Rule::BackupProjectAttribute, &backup.project_id);
+    let shows_owner = call.has(18) && call.may(Rule::BackupProjectAttribute, backup);
     Detail {
         id: backup.id.0,
         status: backup.status.as_str(),

@@ -44,7 +44,7 @@ static REPORT: Schema = Schema::Object(&Object::strict(
 async fn reset_status(call: Call) -> Result<Reply, ApiError> {
     let status = status(&call.body(&RESET)?["os-reset_status"])?;
     let snapshot = find(&call).await?;
-    call.allow(Rule::SnapshotResetStatus, &snapshot.project_id)?;
+    call.allow(Rule::SnapshotResetStatus, &snapshot)?;
     if call.catalog().reset_snapshot(snapshot.id, &call.scope(), status).await? {
         Ok(Reply::accepted())
     } else {
@@ -62,7 +62,7 @@ async fn update_status(call: Call) -> Result<Reply, ApiError> {
     let body = &call.body(&REPORT)?["os-update_snapshot_status"];
     let (status, progress) = (status(body)?, progress(&body["progress"])?);
     let snapshot = find(&call).await?;
-    call.allow(Rule::SnapshotUpdateStatus, &snapshot.project_id)?;
+    call.allow(Rule::SnapshotUpdateStatus, &snapshot)?;
     let reported = call.catalog().report_snapshot(snapshot.id, &call.scope(), status, progress.as_deref()).await?;
     reported.map(|()| Reply::accepted()).map_err(|rejected| match rejected {
         ReportRejected::NotFound => missing(snapshot.id),

@@ -40,7 +40,7 @@ pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
     let in_use = in_use(&call, body)?;
     let volume = volumes::by_id(&call, body["volume_id"].as_str().unwrap_or("None")).await?;
     let project = call.project(Rule::SnapshotCreate)?;
-    call.allow(Rule::SnapshotCreate, &volume.project_id)?;
+    call.allow(Rule::SnapshotCreate, &volume)?;
     let new = NewSnapshot {
         volume: volume.id,
         project,

@@ -15,7 +15,7 @@ pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
 /// Deletes the snapshot that the path names.
 pub(super) async fn run(call: &Call, force: bool, rule: Rule) -> Result<Reply, ApiError> {
     let snapshot = find(call).await?;
-    call.allow(rule, &snapshot.project_id)?;
+    call.allow(rule, &snapshot)?;
     match call.catalog().delete_snapshot(snapshot.id, &call.scope(), force, Some(call.request_id.as_str())).await? {
         Ok(()) => Ok(Reply::accepted()),
         Err(DeleteRejected::NotFound) => Err(missing(snapshot.id)),

@@ -26,7 +26,7 @@ pub(super) fn routes() -> Routes {
 
 async fn readable(call: &Call) -> Result<Snapshot, ApiError> {
     let snapshot = find(call).await?;
-    call.allow(Rule::SnapshotGetMetadata, &snapshot.project_id)?;
+    call.allow(Rule::SnapshotGetMetadata, &snapshot)?;
     Ok(snapshot)
 }
 
@@ -72,7 +72,7 @@ async fn remove(call: Call) -> Result<Reply, ApiError> {
 
 async fn edit(call: &Call, change: &MetadataEdit, rule: Rule) -> Result<Metadata, ApiError> {
     let snapshot = find(call).await?;
-    call.allow(rule, &snapshot.project_id)?;
+    call.allow(rule, &snapshot)?;
     let edited = call.catalog().edit_snapshot_metadata(snapshot.id, &call.scope(), change).await?;
     edited.map_err(|rejected| match rejected {
         MetadataRejected::NotFound => missing(snapshot.id),

@@ -10,6 +10,6 @@ use crate::reply::Reply;
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     let snapshot = find(&call).await?;
-    call.allow(Rule::SnapshotGet, &snapshot.project_id)?;
+    call.allow(Rule::SnapshotGet, &snapshot)?;
     Reply::ok(&json!({ "snapshot": views::full(&call, &snapshot) }))
 }

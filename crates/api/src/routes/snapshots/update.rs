@@ -34,7 +34,7 @@ pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
         description: wording::text(body, "description", "display_description")?,
     };
     let snapshot = find(&call).await?;
-    call.allow(Rule::SnapshotUpdate, &snapshot.project_id)?;
+    call.allow(Rule::SnapshotUpdate, &snapshot)?;
     match call.catalog().update_snapshot(snapshot.id, &call.scope(), &change).await? {
         Some(changed) => Reply::ok(&json!({ "snapshot": views::changed(&call, &changed) })),
         None => Err(missing(snapshot.id)),

@@ -14,7 +14,7 @@ pub(super) fn summary(_: &Call, snapshot: &Snapshot) -> Value {
 /// What show and the detailed list show.
 pub(super) fn full(call: &Call, snapshot: &Snapshot) -> Value {
     let mut view = with_versions(call, snapshot);
-    if call.may(Rule::SnapshotExtendedAttributes, &snapshot.project_id) {
+    if call.may(Rule::SnapshotExtendedAttributes, snapshot) {
         view.insert("os-extended-snapshot-attributes:project_id".to_owned(), json!(snapshot.project_id));
         view.insert("os-extended-snapshot-attributes:progress".to_owned(), json!(snapshot.progress));
     }

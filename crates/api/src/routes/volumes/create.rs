@@ -111,7 +111,7 @@ async fn readable(call: &Call, id: &str) -> Result<BackupId, ApiError> {
     let missing = || ApiError::not_found("Backup", id);
     let found = BackupId(exact_uuid(id).ok_or_else(missing)?);
     let backup = call.catalog().backup(found, &call.scope()).await?.ok_or_else(missing)?;
-    call.allow(Rule::BackupGet, &backup.project_id)?;
+    call.allow(Rule::BackupGet, &backup)?;
     Ok(found)
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
 /// Deletes the volume that the path names.
 pub(super) async fn run(call: &Call, how: Deletion, rule: Rule) -> Result<Reply, ApiError> {
     let volume = find(call).await?;
-    call.allow(rule, &volume.project_id)?;
+    call.allow(rule, &volume)?;
     match call.catalog().delete_volume(volume.id, &call.scope(), how, Some(call.request_id.as_str())).await? {
         Ok(()) => Ok(Reply::accepted()),
         Err(DeleteRejected::NotFound) => Err(missing(volume.id)),

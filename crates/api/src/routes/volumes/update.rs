@@ -35,7 +35,7 @@ pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
         metadata: schema::metadata(body.get("metadata")),
     };
     let volume = find(&call).await?;
-    call.allow(Rule::VolumeUpdate, &volume.project_id)?;
+    call.allow(Rule::VolumeUpdate, &volume)?;
     match call.catalog().update_volume(volume.id, &call.scope(), &change).await? {
         Ok(changed) => Reply::ok(&json!({ "volume": views::changed(&call, &changed) })),
         Err(UpdateRejected::NotFound) => Err(missing(volume.id)),

@@ -16,13 +16,13 @@ pub(super) fn summary(call: &Call, volume: &VolumeView) -> Value {
 /// What show and the detailed list show.
 pub(super) fn full(call: &Call, volume: &VolumeView) -> Value {
     let mut view = common(call, volume);
-    if call.may(Rule::VolumeTenantAttribute, &volume.project_id) {
+    if call.may(Rule::VolumeTenantAttribute, volume) {
         view.insert("os-vol-tenant-attr:tenant_id".to_owned(), json!(volume.project_id));
     }
-    if call.may(Rule::VolumeHostAttribute, &volume.project_id) {
+    if call.may(Rule::VolumeHostAttribute, volume) {
         view.insert("os-vol-host-attr:host".to_owned(), json!(volume.host));
     }
-    if call.may(Rule::VolumeMigrationStatusAttribute, &volume.project_id) {
+    if call.may(Rule::VolumeMigrationStatusAttribute, volume) {
         view.insert("os-vol-mig-status-attr:migstat".to_owned(), json!(volume.migration_status));
         view.insert("os-vol-mig-status-attr:name_id".to_owned(), Value::Null);
     }

@@ -39,7 +39,7 @@ pub(super) async fn attach(call: Call) -> Result<Reply, ApiError> {
         return Err(ApiError::bad_request("Invalid request to attach volume to an invalid target"));
     }
     let volume = find(&call).await?;
-    call.allow(Rule::VolumeAttach, &volume.project_id)?;
+    call.allow(Rule::VolumeAttach, &volume)?;
     let attached = call.catalog().attach_volume(volume.id, &call.scope(), &attaching).await?;
     attached.map(|_| Reply::accepted()).map_err(|rejected| match rejected {
         AttachRejected::NotFound => missing(volume.id),

@@ -24,7 +24,7 @@ pub(super) async fn detach(call: Call) -> Result<Reply, ApiError> {
     let attachment = if nothing { None } else { call.body(&SCHEMA)?["os-detach"]["attachment_id"].as_str() };
     let attachment = attachment.and_then(|id| Uuid::try_parse(id).ok());
     let volume = find(&call).await?;
-    call.allow(Rule::VolumeDetach, &volume.project_id)?;
+    call.allow(Rule::VolumeDetach, &volume)?;
     let detached = call.catalog().detach_volume(volume.id, &call.scope(), attachment).await?;
     detached.map(|()| Reply::accepted()).map_err(|rejected| match rejected {
         DetachRejected::NotFound => missing(volume.id),

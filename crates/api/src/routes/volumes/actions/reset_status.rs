@@ -30,7 +30,7 @@ const MIGRATION: &[&str] = &["migrating", "error", "success", "completing", "non
 pub(super) async fn reset_status(call: Call) -> Result<Reply, ApiError> {
     let reset = read(&call.body(&SCHEMA)?["os-reset_status"])?;
     let volume = find(&call).await?;
-    call.allow(Rule::VolumeResetStatus, &volume.project_id)?;
+    call.allow(Rule::VolumeResetStatus, &volume)?;
     match call.catalog().reset_volume(volume.id, &call.scope(), &reset).await? {
         Ok(()) => Ok(Reply::accepted()),
         Err(ResetRejected::NotFound) => Err(missing(volume.id)),

@@ -20,7 +20,7 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 pub(super) async fn set_bootable(call: Call) -> Result<Reply, ApiError> {
     let bootable = schema::boolean(call.body(&SCHEMA)?["os-set_bootable"].get("bootable")).unwrap_or(false);
     let volume = find(&call).await?;
-    call.allow(Rule::VolumeSetBootable, &volume.project_id)?;
+    call.allow(Rule::VolumeSetBootable, &volume)?;
     if call.catalog().set_volume_bootable(volume.id, &call.scope(), bootable).await? {
         Ok(Reply::empty(StatusCode::OK))
     } else {

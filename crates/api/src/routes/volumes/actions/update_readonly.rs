@@ -20,7 +20,7 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 pub(super) async fn update_readonly(call: Call) -> Result<Reply, ApiError> {
     let readonly = schema::boolean(call.body(&SCHEMA)?["os-update_readonly_flag"].get("readonly")).unwrap_or(false);
     let volume = find(&call).await?;
-    call.allow(Rule::VolumeUpdateReadonly, &volume.project_id)?;
+    call.allow(Rule::VolumeUpdateReadonly, &volume)?;
     match call.catalog().set_volume_readonly(volume.id, &call.scope(), readonly).await? {
         Ok(()) => Ok(Reply::accepted()),
         Err(ReadonlyRejected::NotFound) => Err(missing(volume.id)),

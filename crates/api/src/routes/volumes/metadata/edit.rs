@@ -45,7 +45,7 @@ async fn whole(call: &Call, change: MetadataEdit, rule: Rule) -> Result<Reply, A
 
 async fn edit(call: &Call, change: &MetadataEdit, rule: Rule) -> Result<Metadata, ApiError> {
     let volume = find(call).await?;
-    call.allow(rule, &volume.project_id)?;
+    call.allow(rule, &volume)?;
     let seen = |metadata: &Metadata| etag::matches(call, metadata);
     let edited = call.catalog().edit_volume_metadata(volume.id, &call.scope(), change, &seen).await?;
     edited.map_err(|rejected| match rejected {

@@ -28,6 +28,6 @@ pub(super) async fn one(call: Call) -> Result<Reply, ApiError> {
 
 async fn readable(call: &Call) -> Result<VolumeView, ApiError> {
     let volume = find(call).await?;
-    call.allow(Rule::VolumeGetMetadata, &volume.project_id)?;
+    call.allow(Rule::VolumeGetMetadata, &volume)?;
     Ok(volume)
 }
