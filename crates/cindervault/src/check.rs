@@ -1,11 +1,12 @@
 //! Whether everything is there that we need, and what to do where it is not.
 
 use catalog::Catalog;
+use identity::{Keystone, Policy, Standing};
 use rbd::{Cluster, Errno};
 use serde::Serialize;
 use worker::ceph::{needed_caps, probe};
 
-use crate::config::{CephPool, Config};
+use crate::config::{AuthMode, CephPool, Config};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,9 +32,55 @@ impl Finding {
 /// Looks at everything.
 pub(crate) async fn everything(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::good("configuration", "every key is known and in its bounds")];
+    findings.push(policy(config));
+    if config.auth.mode == AuthMode::Keystone {
+        findings.push(keystone(config).await);
+    }
     findings.push(database(config).await);
     findings.extend(ceph(config).await);
     findings
+}
+
+/// Looks at the rules.
+fn policy(config: &Config) -> Finding {
+    let what = "policy";
+    match Policy::load(config.policy.settings()) {
+        Ok(policy) => {
+            let changed = policy.entries().iter().filter(|entry| entry.overridden).count();
+            let file = config.policy.file.as_ref().map_or("no file".to_owned(), |file| file.display().to_string());
+            Finding::good(what, format!("{file}: {changed} rules are not the defaults"))
+        }
+        Err(error) => Finding::bad(what, chain_of(&error)),
+    }
+}
+
+/// Logs in to Keystone.
+async fn keystone(config: &Config) -> Finding {
+    let what = "keystone";
+    let keystone = &config.auth.keystone;
+    let place = format!("{} as {} in {}", keystone.auth_url, keystone.username, keystone.project_name);
+    let connected = match config.auth.keystone_settings() {
+        Ok(settings) => Keystone::new(settings),
+        Err(error) => return Finding::bad(what, format!("{error:#}")),
+    };
+    let standing = match connected {
+        Ok(keystone) => keystone.probe().await,
+        Err(error) => return Finding::bad(what, chain_of(&error)),
+    };
+    match standing {
+        Ok(standing) if standing.may_look_up => Finding::good(what, format!("{place}: logged in")),
+        Ok(Standing { roles, .. }) => Finding::bad(
+            what,
+            format!(
+                "{place}: logged in, with the roles {}; to look at others' tokens it needs the role service: \
+                 `openstack role add --user {} --project {} service`",
+                roles.join(", "),
+                keystone.username,
+                keystone.project_name
+            ),
+        ),
+        Err(error) => Finding::bad(what, format!("{place}: {}", chain_of(&*error))),
+    }
 }
 
 /// Looks at the database.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Where the configuration is looked for.
 const DEFAULT_CONFIG: &str = "/etc/cindervault/cindervault.toml";
@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Worker,
     /// Bring the database's schema up to date, and end.
     Migrate,
-    /// Look whether the database and both pools can be used, and say what is missing.
+    /// Look whether Keystone, the database and both pools can be used, and say what is missing.
     ///
     /// Ends with 0 when all is well, with 1 when something is missing.
     Check {
@@ -50,6 +50,53 @@ pub(crate) enum Command {
         #[arg(short, long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Look at the rules that say who may do what.
+    Policy {
+        /// What of them.
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+}
+
+/// What of the rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Show every rule in force, and whether it is a default or from the policy file.
+    List {
+        /// How to print the rules.
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Ask one rule about a caller that is made up.
+    ///
+    /// Ends with 0 when the caller passes, with 1 when not, with 2 when there is no such rule.
+    Check(PolicyQuestion),
+}
+
+/// A rule, a caller and what the caller would do it to.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyQuestion {
+    /// The rule, as in `backup:create`.
+    #[arg(long)]
+    pub rule: String,
+    /// The caller's roles, separated by commas. Keystone counts a member as a reader as well; this does not.
+    #[arg(long, value_delimiter = ',')]
+    pub roles: Vec<String>,
+    /// The project of the caller's token.
+    #[arg(long)]
+    pub project: Option<String>,
+    /// The caller.
+    #[arg(long, default_value = "somebody")]
+    pub user: String,
+    /// The project that the thing belongs to; the caller's when it is not given.
+    #[arg(long)]
+    pub target_project: Option<String>,
+    /// The user who made the thing; the caller when it is not given.
+    #[arg(long)]
+    pub target_user: Option<String>,
+    /// How to print the answer.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// How results are printed.

@@ -2,6 +2,7 @@
 
 mod check;
 mod migrate;
+mod policy;
 mod serve;
 mod upkeep;
 
@@ -21,5 +22,6 @@ pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<Exi
         Command::Worker => serve::run(config, serve::Roles { api: false, worker: true }).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Check { format } => Ok(check::run(&config, *format).await),
+        Command::Policy { command } => policy::run(&config, command),
     }
 }

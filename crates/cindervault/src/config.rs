@@ -1,5 +1,7 @@
 //! The configuration: one TOML file, the environment over it, typed, unknown keys refused.
 
+mod auth;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use rbd::ClusterOptions;
 use serde::{Deserialize, Serialize};
 use worker::ceph::PoolOptions;
+
+pub(crate) use self::auth::{Auth, AuthMode, Policy};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
@@ -20,6 +24,8 @@ pub(crate) struct Config {
     pub database: Database,
     /// `[auth]`
     pub auth: Auth,
+    /// `[policy]`
+    pub policy: Policy,
     /// `[volumes]`
     pub volumes: Volumes,
     /// `[backups]`
@@ -64,23 +70,6 @@ impl Default for Database {
     fn default() -> Self {
         Self { url: String::new(), connections: 16 }
     }
-}
-
-/// `[auth]`
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Auth {
-    /// Who may ask.
-    pub mode: AuthMode,
-}
-
-/// How callers are recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AuthMode {
-    /// Everybody is believed: for a lab on one machine.
-    #[default]
-    Noauth,
 }
 
 /// `[volumes]`
@@ -262,6 +251,7 @@ fn unknown_keys(path: &str, given: &serde_json::Value, known: &serde_json::Value
 impl Config {
     /// Everything that can be seen to be wrong without asking anybody.
     fn problems(&self, problems: &mut Vec<String>) {
+        self.auth.problems(problems);
         let mut demand = |holds: bool, text: &str| {
             if !holds {
                 problems.push(text.to_owned());
@@ -366,6 +356,26 @@ mod tests {
         for part in ["database.url", "api.listen", "volumes.ceph.user", "backups.ceph.pool", "worker.copies"] {
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn keystone_needs_to_be_told_who_we_are() {
+        let mode = "[auth]\nmode = \"keystone\"\n";
+        let error = parse(&format!("{GOOD}\n{mode}")).unwrap_err().to_string();
+        for key in ["auth_url", "username", "password", "project_name"] {
+            assert!(error.contains(&format!("auth.keystone.{key} is missing")), "{error}");
+        }
+        let full = "[auth.keystone]\nauth_url = \"http://ks\"\nusername = \"u\"\npassword = \"hunter2\"\nproject_name = \"service\"";
+        let config = parse(&format!("{GOOD}\n{mode}{full}")).unwrap();
+        assert_eq!(config.auth.keystone.user_domain_name, "Default");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(config.auth.keystone_settings().is_ok());
+        let digits = parse(&format!("{GOOD}\n{mode}{}", full.replace("\"hunter2\"", "31337"))).unwrap_err().to_string();
+        assert!(digits.contains("in quotes") && !digits.contains("31337"), "{digits}");
+        let both = parse(&format!("{GOOD}\n{mode}{full}\npassword_file = \"/nowhere\"")).unwrap_err().to_string();
+        assert!(both.contains("password_file"), "{both}");
+        let unknown = parse(&format!("{GOOD}\n{mode}{full}\nuser = \"x\"")).unwrap_err().to_string();
+        assert!(unknown.contains("auth.keystone.user is not known"), "{unknown}");
     }
 
     #[test]

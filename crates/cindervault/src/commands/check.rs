@@ -2,29 +2,20 @@
 
 use std::process::ExitCode;
 
-use comfy_table::{ContentArrangement, Table, presets};
-
-use crate::check::{Finding, everything};
+use crate::check::everything;
 use crate::cli::Format;
 use crate::config::Config;
-use crate::output::print;
+use crate::output::{print, table};
 
 /// Looks at everything and prints what was found.
 pub(crate) async fn run(config: &Config, format: Format) -> ExitCode {
     let findings = everything(config).await;
     match format {
-        Format::Table => print(&table(&findings)),
+        Format::Table => print(&table(
+            ["CHECK", "RESULT", "DETAIL"],
+            findings.iter().map(|one| [one.what.as_str(), if one.ok { "ok" } else { "FAILED" }, &one.detail]),
+        )),
         Format::Json => print(&serde_json::json!(findings).to_string()),
     }
     if findings.iter().all(|finding| finding.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn table(findings: &[Finding]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["CHECK", "RESULT", "DETAIL"]);
-    for finding in findings {
-        table.add_row([finding.what.as_str(), if finding.ok { "ok" } else { "FAILED" }, &finding.detail]);
-    }
-    table.trim_fmt()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::Api;
 use catalog::Catalog;
-use identity::{Authenticator, Policy};
+use identity::{Authenticator, Keystone, Policy};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,7 +46,17 @@ pub(crate) async fn run(config: Config, roles: Roles) -> anyhow::Result<ExitCode
             .await
             .with_context(|| format!("{} (api.listen) can not be listened on", config.api.listen))?;
         tracing::info!(listen = %listener.local_addr()?, "API started");
-        let api = Api::new(catalog.clone(), authenticator(&config), Policy::default(), api_settings(&config))?;
+        let authenticator = authenticator(&config).await?;
+        let policy = Policy::load(config.policy.settings())?;
+        let api = Api::new(catalog.clone(), authenticator.clone(), policy.clone(), api_settings(&config))?;
+        let stop = drain.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = policy.follow() => {}
+                () = authenticator.follow_revocations() => {}
+            }
+        });
         let stop = drain.clone();
         tasks.spawn(async move {
             let served = api::serve(listener, api, stop.clone()).await;
@@ -87,13 +97,27 @@ async fn connect_ceph(config: &Config) -> anyhow::Result<Ceph> {
     Ceph::connect(&config.volumes.ceph.options(), &config.backups.ceph.options()).await.context("connecting to Ceph")
 }
 
-fn authenticator(config: &Config) -> Authenticator {
-    match config.auth.mode {
-        AuthMode::Noauth => {
-            tracing::warn!("auth.mode is noauth: whoever reaches the API may do everything");
-            Authenticator::Noauth
-        }
+/// How callers are recognised. A Keystone that is away may come back; one that does not accept us is a mistake
+/// to be told now.
+async fn authenticator(config: &Config) -> anyhow::Result<Authenticator> {
+    if config.auth.mode == AuthMode::Noauth {
+        tracing::warn!("auth.mode is noauth: whoever reaches the API may do everything");
+        return Ok(Authenticator::Noauth);
     }
+    let keystone = Keystone::new(config.auth.keystone_settings()?).context("auth.keystone can not be used")?;
+    match keystone.probe().await {
+        Ok(standing) if standing.may_look_up => {}
+        Ok(standing) => tracing::warn!(
+            roles = standing.roles.join(","),
+            "Keystone may not let us look at tokens: the service user has neither the role service nor admin"
+        ),
+        Err(error) if error.is_transient() => tracing::warn!(
+            error = &*error as &dyn std::error::Error,
+            "Keystone is away: until it is there, nobody is recognised"
+        ),
+        Err(error) => return Err(anyhow::Error::new(error).context("auth.keystone can not be used")),
+    }
+    Ok(Authenticator::Keystone(keystone))
 }
 
 fn api_settings(config: &Config) -> api::Settings {
