@@ -2,7 +2,7 @@
 # Everything that CI runs, in order; goes on after a failure, except where nothing could follow from it.
 # Starts what it needs in LAB_DIR (default .lab-test) and ends it again.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 export LAB_DIR=${LAB_DIR:-.lab-test}
 venv=${VENV:-.venv}
 export PATH=$PATH:$PWD/target/tools/bin

@@ -29,10 +29,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 
-import rados  # noqa: E402 - the lab's modules come from beside us
-from client import Rest  # noqa: E402
-from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster  # noqa: E402
-from pools import Pools  # noqa: E402
+import rados
+from client import Rest
+from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
+from pools import Pools
 
 MIB = 1 << 20
 GIB = 1 << 30
