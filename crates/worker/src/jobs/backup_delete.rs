@@ -16,6 +16,11 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
         if let Some(error) = given_up(held) {
             return Err(error);
         }
+        // a backup that no worker ever took has nothing anywhere: neither is there anything to look for, nor
+        // does it matter whether the pool that was asked for can be reached
+        if work.backup.service.is_none() {
+            return Ok(());
+        }
         let pools = match scene.pools(work.backup.container.as_deref()).await {
             Ok(pools) => pools,
             // the pool and all in it are gone: so is the backup (format spec 5.1)
@@ -25,9 +30,8 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
             }
             Err(error) => return Err(error.into()),
         };
-        // a backup that no worker ever took has nothing anywhere, and must not be looked for by guessing
-        let failed =
-            work.backup.service.is_none() || work.service_metadata.is_none() && work.backup.fail_reason.is_some();
+        // what failed before its image was known must not be looked for by guessing
+        let failed = work.service_metadata.is_none() && work.backup.fail_reason.is_some();
         let request = Request {
             reference: base_ref(&work.backup, work.service_metadata.as_deref()),
             image: volume_image(work.backup.volume_id.0),
