@@ -27,3 +27,7 @@ pub use record::{Backup, NO_VOLUME, Status};
 pub use reset::ResetRejected;
 pub use restore::{Restore, RestoreRejected, Restoring, Target};
 pub use update::BackupChange;
+
+/// The driver whose backups we make and read, by the class path that Cinder records with each of them (format
+/// spec 6.2).
+pub const DRIVER: &str = "cinder.backup.drivers.ceph.CephBackupDriver";

@@ -28,7 +28,7 @@ pub use error::JobError;
 pub use runner::Worker;
 
 /// The driver class that is recorded with every backup (format spec 6.2).
-pub const SERVICE: &str = "cinder.backup.drivers.ceph.CephBackupDriver";
+pub const SERVICE: &str = catalog::backups::DRIVER;
 
 /// How a worker behaves.
 #[derive(Debug, Clone)]

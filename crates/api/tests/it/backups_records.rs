@@ -83,7 +83,14 @@ async fn what_is_not_exported() {
         let id = server.backup(&BackupRow { status: "restoring", ..BackupRow::new("b", 1) }).await;
         let path = format!("/backups/{id}/export_record");
         server.get(&path).send().await.expect_bad("Invalid backup: Backup status must be available and not restoring.");
-        server.run("UPDATE backups SET status = 'available'").await;
+        server.run("UPDATE backups SET status = 'available', service = 'another.Driver'").await;
+        server.get(&path).send().await.expect_bad(
+            "Invalid backup: Export record aborted, the backup service currently configured \
+             [cinder.backup.drivers.ceph.CephBackupDriver] is not the backup service that was used to create this \
+             backup [another.Driver].",
+        );
+        server.run("UPDATE backups SET service = 'cinder.backup.drivers.ceph'").await;
+        server.get(&path).send().await.expect(200);
         server.lose_the_worker().await;
         server.get(&path).send().await.expect_missing("Service cinder-backup could not be found.");
     })
