@@ -95,8 +95,8 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         }
     };
     // the marker is made before anything else: without one nothing can have been committed
-    let begun = request.snapshot.is_some()
-        || only_marker(&source, &source.snapshots().await?, request.backup)?.is_some();
+    let begun =
+        request.snapshot.is_some() || only_marker(&source, &source.snapshots().await?, request.backup)?.is_some();
     if begun && let Some(done) = find_commit(pools, request).await? {
         return finish(pools, request, control, done).await;
     }
