@@ -7,6 +7,15 @@ pub enum Error {
     /// The database could not be reached, refused us, or failed; a retry may help.
     #[error("the database did not answer as expected")]
     Database(#[from] sqlx::Error),
+    /// No connection could be made at all.
+    #[error("no connection to Postgres at {address}")]
+    Unreachable {
+        /// Host and port, or the socket's directory and port.
+        address: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be migrated")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -54,6 +63,7 @@ impl Error {
                         || code.starts_with("53")
                 })
             }
+            Self::Unreachable { .. } => true,
             Self::Migrate(_) | Self::Inconsistent { .. } | Self::Stale { .. } => false,
         }
     }

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 
-use crate::Result;
+use crate::{Error, Result};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
 /// How long a caller waits for a free connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the first connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The catalogue: a handle to the database, cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,11 +28,18 @@ impl Catalog {
     /// The URL can not be parsed, or Postgres refuses or does not answer.
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
         let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name("cindervault");
+        // a pool tries until its time is up, and then says only that; one connection says what is wrong
+        let unreachable =
+            |source| Error::Unreachable { address: format!("{}:{}", options.get_host(), options.get_port()), source };
+        match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+            Ok(first) => first.map_err(unreachable)?.close().await?,
+            Err(_) => return Err(unreachable(sqlx::Error::PoolTimedOut)),
+        }
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.application_name("cindervault"))
-            .await?;
+            .connect_lazy_with(options);
         Ok(Self { pool })
     }
 
