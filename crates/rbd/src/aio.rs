@@ -108,11 +108,12 @@ impl Image {
         Ok(data)
     }
 
-    /// Writes `data` at `offset`. The bytes are not copied on the way to librbd.
+    /// Writes `data` at `offset`. The bytes are not copied on the way to librbd. What reaches over the image's
+    /// end is cut off there, without an error.
     ///
     /// # Errors
-    /// The range is not wholly inside the image, the image is open only for reading, the pool is full, or
-    /// Ceph failed.
+    /// The range begins behind the image's end, the image is open only for reading, the pool is full, this
+    /// client was fenced off ([`crate::Errno::BLOCKLISTED`]), or Ceph failed.
     pub async fn write(&self, offset: u64, data: Bytes) -> Result<()> {
         const WHAT: &str = "writing";
         let receiver = start(&self.handle, WHAT, data, |image, data, completion| {

@@ -21,8 +21,9 @@ pub struct ClusterOptions {
 const SETTINGS: &[(&str, &str)] = &[
     // every byte is read or written once: a cache only costs copies, and would delay write errors
     ("rbd_cache", "false"),
-    // a buffer that is being written is owned by the operation and never changed: no copy of it is needed
-    ("rbd_disable_zero_copy_writes", "false"),
+    // our buffers would need no copy, but without one a write that librbd refuses (the client was fenced off,
+    // the handle is only for reading) never completes
+    ("rbd_disable_zero_copy_writes", "true"),
     // reading a clone must never write to it (format spec 7.3)
     ("rbd_clone_copy_on_read", "false"),
     // the image's own limits are for its user, not for its backup
