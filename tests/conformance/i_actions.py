@@ -1,0 +1,60 @@
+"""I. Reset status and actions."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from .wire import Answer, Client
+
+
+def reset(api: Client, backup: str, **fields) -> Answer:
+    return api.action("backup", backup, "os-reset_status", fields)
+
+
+@pytest.mark.parametrize("status", ["error", "available"])
+def test_173_reset(api, rows, status):
+    backup = rows.backup(status="creating")
+    reset(api, backup, status=status).empty(202)
+    assert api.status("backup", backup) == status
+
+
+@pytest.mark.parametrize("status", ["restoring", None, "", ...])
+def test_175_reset_to_what_is_no_status(api, rows, status):
+    backup = rows.backup()
+    said = reset(api, backup, **({} if status is ... else {"status": status})).bad_request()
+    if isinstance(status, str):
+        assert said == f"Backup status: {status} is invalid, valid statuses are: ['available', 'error']."
+    assert api.status("backup", backup) == "available"
+
+
+def test_176_reset_in_capitals(api, rows):
+    backup = rows.backup()
+    reset(api, backup, status="ERROR").empty(202)
+    assert api.status("backup", backup) == "error"
+
+
+@pytest.mark.parametrize("field", ["attach_status", "migration_status"])
+def test_177_reset_of_what_only_volumes_have(api, rows, field):
+    backup = rows.backup()
+    said = reset(api, backup, status="error", **{field: "x"}).bad_request()
+    assert said.endswith(f"Additional properties are not allowed ('{field}' was unexpected)"), said
+    assert api.status("backup", backup) == "available"
+
+
+def test_178_reset_of_an_unknown_backup(api):
+    nobody = str(uuid.uuid4())
+    reset(api, nobody, status="error").not_found(f"Backup {nobody} could not be found.")
+
+
+def test_179_an_unknown_action(api, rows):
+    api.action("backup", rows.backup(), "foo", {}).bad_request(
+        "There is no such action: foo. Verify the request body and Content-Type header and try again.")
+
+
+def test_180_two_actions_at_once(api, rows):
+    backup = rows.backup()
+    api.post(f"/backups/{backup}/action", {"os-reset_status": {"status": "error"}, "os-force_delete": {}}).bad_request(
+        "Malformed request body")
+    assert api.status("backup", backup) == "available"

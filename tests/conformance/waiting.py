@@ -1,0 +1,24 @@
+"""Waiting for what can only be asked for again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+# Far longer than anything here takes: a machine under load must not fail a test.
+PATIENCE = 60.0
+
+
+def until(look: Callable[[], Seen], wanted: Callable[[Seen], object], what: str, patience: float = PATIENCE) -> Seen:
+    """What `look` sees, once it is as wanted."""
+    deadline = time.monotonic() + patience
+    while True:
+        seen = look()
+        if wanted(seen):
+            return seen
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {patience:.0f} s for {what}; last seen: {seen!r}")
+        time.sleep(0.02)  # an outside observer can only ask again
