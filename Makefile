@@ -15,7 +15,9 @@ help: ## show this
 	@echo
 	@echo "Variables, as in \`make serve LAB_DIR=.lab2 API_PORT=9000\` (two labs run side by side):"
 	@echo "  LAB_DIR          where a lab keeps everything            .lab"
+	@echo "  AUTH             who may ask: noauth or keystone         noauth"
 	@echo "  API_PORT         Cindervault                             8776, or the next free one"
+	@echo "  KEYSTONE_PORT    Keystone                                5000, or the next free one"
 	@echo "  PG_PORT          Postgres                                5433, or the next free one"
 	@echo "  CEPH_MON_PORT_V2, CEPH_MON_PORT_V1                       3300 and 6789, or the next free ones"
 	@echo "  CEPH_OSD_PORTS   a range, shared by labs                 6800-6999"
@@ -23,15 +25,16 @@ help: ## show this
 	@echo "  CEPH_OBJECTSTORE bluestore or memstore                   bluestore"
 	@echo "  LAB_SEED         repeats the writes of a walk"
 	@echo "  VENV             the OpenStack clients                   .venv"
+	@echo "  KEYSTONE_VENV    Keystone, for AUTH=keystone             .venv-keystone"
 	@echo "  CHAIN_HISTORIES, CHAIN_STEPS, CHAIN_SEED                 for fuzz-chains"
 
-deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients
+deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients, Keystone if asked for
 	@tests/lab/deps.sh
 
 build: deps ## the service, optimised
 	cargo build --release --locked --package cindervault
 
-lab: build ## start a lab, walk through all it does, stop it
+lab: build ## start a lab, walk through all it does, stop it (with a real Keystone: AUTH=keystone)
 	@tests/lab/lab.py walk
 
 serve: build ## start a lab and leave it running in the background

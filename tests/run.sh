@@ -38,7 +38,7 @@ rust_tests() {
 }
 
 trap 'exit 130' INT TERM
-stage "dependencies" tests/lab/deps.sh || finish
+stage "dependencies" env AUTH=keystone tests/lab/deps.sh || finish
 stage "tools" tests/tools.sh || finish
 stage "formatting" cargo fmt --all -- --check
 stage "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -52,4 +52,5 @@ for suite in tests/*/pytest.ini; do # what has one is a suite of its own, and st
   [ -e "$suite" ] && stage "$(dirname "$suite")" in_lab -- "$venv/bin/pytest" -q "$(dirname "$suite")"
 done
 stage "the walk" tests/lab/lab.py walk
+stage "the walk, with Keystone" env AUTH=keystone tests/lab/lab.py walk
 finish

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install what building and testing need and this machine lacks. Asks for nothing; takes a moment when all is there.
 #
-#   VENV   where the OpenStack clients and pytest go (default .venv)
+#   VENV            where the OpenStack clients and pytest go (default .venv)
+#   AUTH=keystone   a Keystone of one's own as well, which goes to KEYSTONE_VENV (default .venv-keystone)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 venv=${VENV:-.venv}
@@ -51,11 +52,17 @@ if [ -n "$needed" ] && [ "$(printf '%s\n' "$needed" "${have%%-*}" | sort -V | he
 fi
 
 # ---- Python: the OpenStack clients as a user installs them, and pytest
-stamp=$venv/installed-$(sha256sum tests/requirements.txt | cut -c 1-16)
-if [ ! -e "$stamp" ]; then
-  echo "deps: making $venv with the OpenStack clients"
+python_home() {
+  local venv=$1 requirements=$2 what=$3 stamp
+  stamp=$venv/installed-$(sha256sum "$requirements" | cut -c 1-16)
+  [ ! -e "$stamp" ] || return 0
+  echo "deps: making $venv with $what"
   rm -rf "$venv"
   /usr/bin/python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
   touch "$stamp"
+}
+python_home "$venv" tests/requirements.txt "the OpenStack clients"
+if [ "${AUTH:-noauth}" = keystone ]; then
+  python_home "${KEYSTONE_VENV:-.venv-keystone}" tests/lab/keystone-requirements.txt "Keystone"
 fi

@@ -7,7 +7,8 @@
     lab.py run [--service] -- COMMAND …
                               a fresh Ceph and Postgres (and service) for the time of one command
 
-The directory is LAB_DIR (default .lab). Ports and sizes: see `make help`.
+The directory is LAB_DIR (default .lab). With AUTH=keystone there is a Keystone as well, and everybody needs
+a token. Ports and sizes: see `make help`.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keystone
 from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
 from database import Database
+from identity import PASSWORD
+from keystone import Keystone
 from processes import LabError, interruptions_deferred, one_start_at_a_time
 from service import ROOT, Service, binary
 
@@ -39,9 +43,16 @@ cinder() {
 }
 """
 
+# The openstack and the cinder command are one user's until they are told to be another's.
+BE = """\
+be() {  # be USER PROJECT
+  export OS_USERNAME="$1" OS_PROJECT_NAME="$2"
+}
+"""
+
 # A stray one of these in a newcomer's shell would send the client somewhere else.
-FOREIGN = ("OS_CLOUD", "OS_AUTH_URL", "OS_TOKEN", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_PROJECT_ID",
-           "OS_USER_DOMAIN_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID",
+FOREIGN = ("OS_CLOUD", "OS_AUTH_TYPE", "OS_ENDPOINT", "OS_AUTH_URL", "OS_TOKEN", "OS_USERNAME", "OS_PASSWORD",
+           "OS_PROJECT_NAME", "OS_PROJECT_ID", "OS_USER_DOMAIN_NAME", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID",
            "OS_REGION_NAME", "OS_INTERFACE", "OS_IDENTITY_API_VERSION", "OS_SYSTEM_SCOPE", "OS_TRUST_ID")
 
 
@@ -52,24 +63,34 @@ class Lab:
         _check_directory(directory, self.marker)
         self.cluster = Cluster(directory / "ceph")
         self.database = Database(directory / "postgres")
+        self.keystone = Keystone(directory / "keystone")
+        self.with_keystone = _with_keystone()
         self.service = Service(directory, self._project())
         self.env_file = directory / "env"
 
     def running(self) -> list[str]:
-        daemons = (self.service.daemon, self.database.server, self.cluster.osd, self.cluster.mon)
+        daemons = (self.service.daemon, self.keystone.daemon, self.database.server, self.cluster.osd, self.cluster.mon)
         return [daemon.name for daemon in daemons if daemon.pid()]
 
     def start(self, service: bool) -> None:
         with one_start_at_a_time():
             started = time.monotonic()
-            with interruptions_deferred(), ThreadPoolExecutor(2) as both:
-                parts = [both.submit(self.cluster.start), both.submit(self.database.start)]
+            needed = {"Ceph": self.cluster, "Postgres": self.database}
+            if service and self.with_keystone:
+                keystone.venv()  # say at once that there is none, not after Ceph has started
+                needed["Keystone"] = self.keystone
+            with interruptions_deferred(), ThreadPoolExecutor(len(needed)) as together:
+                parts = [together.submit(part.start) for part in needed.values()]
             for part in parts:
                 part.result()
-            _say(f"Ceph and Postgres are up ({time.monotonic() - started:.1f} s)")
+            _say(f"{_listed(needed)} are up ({time.monotonic() - started:.1f} s)")
             if service:
                 started = time.monotonic()
-                self.service.start(self.cluster, self.database)
+                if self.with_keystone:
+                    self.service.project = self.keystone.login("demo", "demo").project_id
+                self.service.start(self.cluster, self.database, self.keystone if self.with_keystone else None)
+                if self.with_keystone:
+                    self.keystone.publish(self.service.base())
                 self.env_file.touch(mode=0o600)  # it holds the database's password
                 self.env_file.write_text(self._env_text())
                 _say(f"cindervault is up at {self.service.url()} ({time.monotonic() - started:.1f} s)")
@@ -80,7 +101,8 @@ class Lab:
                            f"end it with `make stop`, or choose another directory with LAB_DIR")
 
     def stop(self) -> None:
-        ended = [said for end in (self.service.stop, self.database.stop, self.cluster.stop) for said in end()]
+        ends = (self.service.stop, self.keystone.stop, self.database.stop, self.cluster.stop)
+        ended = [said for end in ends for said in end()]
         for said in ended or [f"nothing runs in {_short(self.dir)}"]:
             _say(said)
         self.env_file.unlink(missing_ok=True)
@@ -95,6 +117,7 @@ class Lab:
     def drop_data(self) -> None:
         """After a good end the logs are worth keeping, the gigabytes are not."""
         self.cluster.wipe()
+        self.keystone.wipe()
         log = self.database.home / "postgres.log"
         if log.exists():
             shutil.copy(log, self.dir / "postgres.log")
@@ -109,15 +132,30 @@ class Lab:
         if service:
             env |= {
                 "DATABASE_URL": self.database.url(),
-                "CINDERVAULT_URL": self.service.url().removesuffix(f"/v3/{self.service.project}"),
+                "CINDERVAULT_URL": self.service.base(),
                 "CINDERVAULT_PROJECT": self.service.project,
                 "CINDERVAULT_PID": str(self.service.daemon.pid()),
                 "CINDERVAULT_LOG": str(self.service.log),
                 "CINDERVAULT_CONFIG": str(self.service.conf),
-                "OS_AUTH_TYPE": "none",
-                "OS_ENDPOINT": self.service.url(),
             }
+            env |= self._login()
         return env
+
+    def _login(self) -> dict[str, str]:
+        """What makes the clients somebody: a member of a project where there is a Keystone."""
+        if not self.with_keystone:
+            return {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": self.service.url()}
+        return {
+            "KEYSTONE_PID": str(self.keystone.daemon.pid()),
+            "OS_AUTH_URL": self.keystone.url(),
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_REGION_NAME": keystone.REGION,
+            "OS_USERNAME": "demo",
+            "OS_PASSWORD": PASSWORD,
+            "OS_USER_DOMAIN_NAME": "Default",
+            "OS_PROJECT_NAME": "demo",
+            "OS_PROJECT_DOMAIN_NAME": "Default",
+        }
 
     def _env_text(self) -> str:
         lines = ["# Of a running lab: `source` this, then use openstack, cinder, rbd, ceph, psql and curl."]
@@ -125,7 +163,11 @@ class Lab:
         lines += [f"export {name}={shlex.quote(value)}" for name, value in self.env(service=True).items()]
         programs = f"{venv() / 'bin'}:{binary().parent}"
         lines += [f'export PATH={shlex.quote(programs)}:"$PATH"']
-        return "\n".join(lines) + "\n" + CINDER
+        if self.with_keystone:
+            lines += ["# You are the first of these; `be USER PROJECT` makes you another. Every password is `secret`."]
+            lines += [f"#   {name:<16} {', '.join(f'{roles[0]} of {project}' for project, roles in grants.items())}"
+                      for name, grants in sorted(keystone.USERS.items(), key=lambda user: user[0] != "demo")]
+        return "\n".join(lines) + "\n" + (BE if self.with_keystone else CINDER)
 
     def _project(self) -> str:
         file = self.dir / "project"
@@ -169,7 +211,8 @@ def _for_a_while(lab: Lab, service: bool, command: list[str]) -> int:
     child = None
     try:
         lab.start(service)
-        env = os.environ | lab.env(service) | {
+        # No OS_ variable of the caller's shell may decide where the clients go.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")} | lab.env(service) | {
             "LAB_DIR": str(lab.dir),
             "CINDERVAULT_TEST_CEPH_CONF": str(lab.cluster.conf),
             "CINDERVAULT_TEST_DATABASE_URL": lab.database.superuser_url(),
@@ -202,6 +245,13 @@ def _end_child(child: subprocess.Popen) -> None:
         child.wait()
 
 
+def _with_keystone() -> bool:
+    auth = os.environ.get("AUTH") or "noauth"
+    if auth not in ("noauth", "keystone"):
+        raise LabError(f"AUTH={auth} is neither noauth nor keystone")
+    return auth == "keystone"
+
+
 def venv() -> Path:
     return ROOT / (os.environ.get("VENV") or ".venv")
 
@@ -219,6 +269,11 @@ def _check_directory(directory: Path, marker: Path) -> None:
 def _short(path: Path) -> str:
     short = os.path.relpath(path)
     return str(path) if short.startswith("..") else short
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}"
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
 from database import Database
+from identity import PASSWORD, Login
+from keystone import REGION, Keystone
 from processes import Daemon, LabError, choose_port, interruptions_deferred, port_is_free
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,9 +24,7 @@ listen = "127.0.0.1:{port}"
 [database]
 url = "{database}"
 
-[auth]
-mode = "noauth"
-
+{auth}
 [volumes]
 source = "standalone"
 
@@ -42,22 +42,44 @@ pool = "{backups}"
 """
 
 
+NOAUTH = """\
+[auth]
+mode = "noauth"
+"""
+
+KEYSTONE = """\
+[auth]
+mode = "keystone"
+
+[auth.keystone]
+auth_url = "{url}"
+username = "cinder"
+password = "{password}"
+project_name = "service"
+user_domain_name = "Default"
+project_domain_name = "Default"
+region = "{region}"
+"""
+
+
 class Service:
     def __init__(self, directory: Path, project: str) -> None:
         self.dir = directory
         self.project = project
         self.conf = directory / "cindervault.toml"
         self.log = directory / "cindervault.log"
+        self.admin: Login | None = None  # in a lab with a Keystone
         self.daemon = Daemon("cindervault", directory / "cindervault.pid", str(self.conf))
 
-    def start(self, cluster: Cluster, database: Database) -> None:
+    def start(self, cluster: Cluster, database: Database, keystone: Keystone | None = None) -> None:
         """Idempotent; returns when the API answers and a worker is up."""
+        self.admin = keystone.login("admin", "admin") if keystone else None
         if self.daemon.pid():
             return
         port = self._choose_port()
         private = lambda name, flags: os.open(name, flags, 0o600)  # noqa: E731 - it holds the database's password
         with open(self.conf, "w", opener=private) as file:
-            file.write(CONF.format(port=port, database=database.url(), ceph=cluster.conf,
+            file.write(CONF.format(port=port, database=database.url(), ceph=cluster.conf, auth=_auth(keystone),
                                    volumes=VOLUMES_POOL, backups=BACKUPS_POOL))
         with interruptions_deferred(), open(self.log, "ab") as log:
             process = subprocess.Popen([str(binary()), "serve", "--config", str(self.conf)], stdin=subprocess.DEVNULL,
@@ -69,8 +91,11 @@ class Service:
         said = self.daemon.end(patience=40.0)  # longer than the service gives its running jobs
         return [said] if said else []
 
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self._port()}"
+
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port()}/v3/{self.project}"
+        return f"{self.base()}/v3/{self.project}"
 
     def _choose_port(self) -> int:
         if not os.environ.get("API_PORT") and self.conf.exists() and port_is_free(self._port()):
@@ -101,7 +126,7 @@ class Service:
             text = answer.read().decode()
             if answer.status != 200 or text.strip() != "OK":
                 return f"GET /healthcheck answers {answer.status} {text!r}"
-            connection.request("GET", f"/v3/{self.project}/os-services")
+            connection.request("GET", "/v3/os-services", headers={"X-Auth-Token": self.admin.token if self.admin else ""})
             answer = connection.getresponse()
             text = answer.read().decode()
             if answer.status != 200:
@@ -117,6 +142,10 @@ class Service:
 
     def last_words(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+def _auth(keystone: Keystone | None) -> str:
+    return KEYSTONE.format(url=keystone.url(), password=PASSWORD, region=REGION) if keystone else NOAUTH
 
 
 def binary() -> Path:

@@ -27,6 +27,7 @@ from client import CommandFailed, Openstack, RequestFailed, Rest
 from cluster import BACKUPS_POOL, VOLUMES_POOL
 from content import MIB, Content, Scribbler, difference, prefixes, read_image
 from guest import Guest
+from identity import lab_login
 from lab import venv
 from pools import Pools, backup_of
 from writer import first_writes
@@ -56,8 +57,9 @@ class Walk:
     def __init__(self, seed: str) -> None:
         self.seed = seed
         self.checks = Checks()
+        self.login = lab_login()
         self.rest = self._rest()
-        self.openstack = Openstack(venv() / "bin/openstack", f"{os.environ['CINDERVAULT_URL']}{self.rest.prefix}", say)
+        self.openstack = Openstack(venv() / "bin/openstack", say)
         self.cluster = rados.Rados(conffile=os.environ["CEPH_CONF"], name="client.admin")
         self.cluster.connect(timeout=30)
         self.pools = Pools(self.cluster)
@@ -396,9 +398,9 @@ class Walk:
     def _exists(self, image: str) -> bool:
         return image in self.pools.images(BACKUPS_POOL)
 
-    @staticmethod
-    def _rest() -> Rest:
-        return Rest(os.environ["CINDERVAULT_URL"], os.environ["CINDERVAULT_PROJECT"])
+    def _rest(self) -> Rest:
+        as_whom = {"token": self.login.token} if self.login else {}
+        return Rest(os.environ["CINDERVAULT_URL"], os.environ["CINDERVAULT_PROJECT"], **as_whom)
 
     # ---- telling and going on
 
