@@ -19,6 +19,11 @@ impl ResourceFilters {
         self.0.get(resource).map_or(&[], Vec::as_slice)
     }
 
+    /// The filters by resource.
+    pub fn into_map(self) -> BTreeMap<String, Vec<String>> {
+        self.0
+    }
+
     /// Every resource with its filters.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(resource, filters)| (resource.as_str(), filters.as_slice()))

@@ -2,10 +2,12 @@
 
 mod auth;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use api::ResourceFilters;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use rbd::ClusterOptions;
@@ -48,11 +50,19 @@ pub(crate) struct Api {
     pub max_limit: u32,
     /// How long a new backup waits while there is no worker at all, before it becomes `error`; seconds.
     pub worker_wait_seconds: u64,
+    /// `[api.resource_filters]`: the filters that callers who are not administrators may use, by resource.
+    pub resource_filters: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8776".to_owned(), public_url: None, max_limit: 1000, worker_wait_seconds: 60 }
+        Self {
+            listen: "127.0.0.1:8776".to_owned(),
+            public_url: None,
+            max_limit: 1000,
+            worker_wait_seconds: 60,
+            resource_filters: ResourceFilters::default().into_map(),
+        }
     }
 }
 
@@ -338,6 +348,15 @@ mod tests {
         assert_eq!(config.api.listen, "127.0.0.1:8776");
         assert_eq!(config.volumes.ceph.conf, Path::new("/etc/ceph/ceph.conf"));
         assert_eq!(config.worker.memory_mib, 128);
+    }
+
+    #[test]
+    fn filters_replace_those_of_the_resources_that_are_named() {
+        let config = parse(&format!("{GOOD}\n[api.resource_filters]\nbackup = [\"name~\"]")).unwrap();
+        assert_eq!(config.api.resource_filters["backup"], ["name~"]);
+        assert!(config.api.resource_filters["snapshot"].contains(&"volume_id".to_owned()));
+        let error = parse(&format!("{GOOD}\n[api.resource_filters]\nbackups = [\"name\"]")).unwrap_err().to_string();
+        assert!(error.contains("api.resource_filters.backups is not known here"), "{error}");
     }
 
     #[test]
