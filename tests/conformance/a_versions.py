@@ -75,6 +75,15 @@ def test_008_the_link_behind_a_prefix(start):
     server.stop()
 
 
+def test_009_without_a_token(people):
+    answer = people.nobody.get("/backups")
+    assert answer.status == 401, answer
+    assert answer.json == {"error": {"code": 401, "title": "Unauthorized",
+                                     "message": "The request you have made requires authentication."}}
+    assert answer.headers["www-authenticate"] == f'Keystone uri="{people.identity.keystone.url()}"'
+    assert not {"openstack-api-version", "x-compute-request-id"} & set(answer.headers)
+
+
 def test_010_a_global_request_id_is_not_ours(api):
     sent = f"req-{uuid.uuid4()}"
     answer = api.get("/backups", headers={"X-Openstack-Request-Id": sent})
@@ -88,8 +97,9 @@ def test_011_a_global_request_id_that_is_none(api):
     assert "hello" not in answer.headers.values()
 
 
-def test_012_another_project_in_the_url(api):
-    api.send("GET", f"/v3/{uuid.uuid4().hex}/backups").bad_request("Malformed request url")
+def test_012_another_project_in_the_url(people):
+    for caller in (people.member, people.admin):
+        caller.send("GET", f"/v3/{people.elsewhere.project}/backups").bad_request("Malformed request url")
 
 
 def test_013_without_a_project_in_the_url(api, rows):

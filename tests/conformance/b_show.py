@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
-from .rows import at, shown
+from .rows import Rows, at, shown
 from .wire import PROJECT_KEY
 
 KEYS = {"id", "status", "size", "object_count", "availability_zone", "container", "created_at", "updated_at", "name",
@@ -56,12 +56,20 @@ def test_024_the_project_at_3_18(api, rows):
     assert api.at("3.18").show("backup", rows.backup())[PROJECT_KEY] == api.project
 
 
+def test_025_no_project_for_a_member(people):
+    assert set(people.member.at("3.18").show("backup", people.rows.backup())) == KEYS
+
+
 def test_026_no_project_at_3_17(api, rows):
     assert set(api.at("3.17").show("backup", rows.backup())) == KEYS
 
 
 def test_027_the_user_at_3_56(api, rows):
     assert api.at("3.56").show("backup", rows.backup(user_id="somebody"))["user_id"] == "somebody"
+
+
+def test_028_no_user_for_a_member(people):
+    assert set(people.member.at("3.56").show("backup", people.rows.backup())) == KEYS | {"metadata"}
 
 
 def test_029_no_user_at_3_55(api, rows):
@@ -100,9 +108,18 @@ def test_034_the_end_of_a_chain(tenant):
     assert (seen["is_incremental"], seen["has_dependent_backups"]) == (True, False)
 
 
-def test_036_an_administrator_sees_other_projects(api, rows, held):
-    backup = rows.backup()
-    assert held.client().show("backup", backup)["id"] == backup
+def test_035_a_member_does_not_see_other_projects(people):
+    backup = people.rows.backup()
+    people.elsewhere.get(f"/backups/{backup}").not_found(f"Backup {backup} could not be found.")
+
+
+def test_036_an_administrator_sees_other_projects(people):
+    backup = Rows(people.server, people.elsewhere.project).backup()
+    assert people.admin.show("backup", backup)["id"] == backup
+
+
+def test_037_without_the_role_of_a_reader(people):
+    people.stranger.get(f"/backups/{people.rows.backup()}").forbidden("backup:get")
 
 
 def test_038_timestamps(tenant):

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from .b_show import KEYS
+from .people import People
 from .rows import Rows, at
 from .wire import PROJECT_KEY, Client
 
@@ -153,6 +154,41 @@ def test_061_by_volume(api, rows):
     volume = str(uuid.uuid4())
     of_it = rows.backup(volume)
     assert ids(api, f"?volume_id={volume}") == [of_it]
+
+
+@BOTH
+def test_062_a_member_by_what_is_not_there_at_3_30(people, path):
+    backup = people.rows.backup()
+    assert ids(people.member.at("3.30"), "?foo=1", path) == [backup]
+
+
+@BOTH
+def test_063_a_member_by_what_is_not_there_at_3_31(people, path):
+    people.member.at("3.31").get(f"{path}?foo=1").bad_request("Invalid filters foo are found in query options.")
+
+
+@BOTH
+def test_064_a_member_over_all_projects(people, path):
+    mine = people.rows.backup()
+    Rows(people.server, people.elsewhere.project).backup()
+    for version in ("3.30", "3.31"):
+        assert ids(people.member.at(version), "?all_tenants=1", path) == [mine]
+
+
+@BOTH
+def test_065_a_member_by_a_part_of_the_name(people, path):
+    people.member.at("3.34").get(f"{path}?name~=t").bad_request("Invalid filters name~ are found in query options.")
+
+
+def test_066_a_member_by_a_part_of_the_name_where_that_is_allowed(start, identity):
+    server = start("filtered", "api", **identity.settings(),
+                   **{"api.resource_filters": {"backup": ["name~", "status", "volume_id"]}})
+    people = People(identity, server)
+    people.rows.backup(name="other")
+    best = people.rows.backup(name="best")
+    for query in ("?name~=es", "?name=best"):
+        assert ids(people.member.at("3.34"), query) == [best]
+    server.stop()
 
 
 def test_067_an_administrator_by_a_part_of_the_name(api, rows):

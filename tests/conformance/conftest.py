@@ -7,6 +7,7 @@ time that a test asks for one, and ended when the last test is done.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,12 +18,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 # Debian's rados and rbd modules, behind the venv's own packages.
 sys.path.append("/usr/lib/python3/dist-packages")
 
+from .people import Identity, People  # noqa: E402
 from .rows import Rows  # noqa: E402
 from .server import Lab, Server  # noqa: E402
 from .tenant import Tenant  # noqa: E402
 from .wire import Client  # noqa: E402
 
 Start = Callable[..., Server]
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends the run as Ctrl-C does: the servers are ended, and the OSD is not left standing still."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +64,7 @@ def working(start: Start) -> Server:
 def held(start: Start) -> Server:
     """An API whose backup service counts as alive and does nothing: what was begun stays begun."""
     server = start("held", "api")
-    server.sql("INSERT INTO services (binary_name, host, zone, heartbeat_at) "
-               "VALUES ('cinder-backup', 'lab', 'nova', now() + interval '1 day')")
+    server.pretend_worker()
     return server
 
 
@@ -66,8 +72,7 @@ def held(start: Start) -> Server:
 def alone(start: Start) -> Server:
     """An API that had a backup service once: its last heartbeat is ancient. A create soon gives up waiting."""
     server = start("alone", "api", api={"worker_wait_seconds": 1})
-    server.sql("INSERT INTO services (binary_name, host, zone, heartbeat_at) "
-               "VALUES ('cinder-backup', 'lab', 'nova', now() - interval '1 day')")
+    server.pretend_worker(seen="-1 day")
     return server
 
 
@@ -75,6 +80,27 @@ def alone(start: Start) -> Server:
 def apart(start: Start) -> Server:
     """API and worker as two processes, so that the worker alone can be killed."""
     return start("apart", "api", "worker")
+
+
+@pytest.fixture(scope="session")
+def identity(lab: Lab) -> Iterator[Identity]:
+    identity = Identity(lab.dir / "conformance" / "keystone")
+    yield identity
+    identity.stop()
+
+
+@pytest.fixture(scope="session")
+def guarded(start: Start, identity: Identity) -> Server:
+    """As `held`, and it asks Keystone who is there."""
+    server = start("guarded", "api", **identity.settings())
+    server.pretend_worker()
+    return server
+
+
+@pytest.fixture
+def people(identity: Identity, guarded: Server) -> People:
+    """A project on the guarded server, and callers with more and with less rights in it."""
+    return People(identity, guarded)
 
 
 @pytest.fixture

@@ -261,3 +261,10 @@ def test_113_the_quota_comes_before_the_parent(api, rows):
     rows.quota(backups=0)
     create(api, volume_id=rows.volume(), incremental=True).over_limit(
         "BackupLimitExceeded: Maximum number of backups allowed (0) exceeded")
+
+
+def test_114_without_the_role_for_it(people):
+    volume = people.rows.volume()
+    create(people.reader, volume_id=volume).forbidden("backup:create")
+    create(people.stranger, volume_id=volume).not_found(f"Volume {volume} could not be found.")
+    assert people.reader.status("volume", volume) == "available"

@@ -139,6 +139,13 @@ def test_136_one_with_a_child_by_force(api, rows):
     assert api.status("backup", full) == "available"
 
 
+def test_137_by_force_by_a_member(people):
+    backup = people.rows.backup()
+    people.member.action("backup", backup, "os-force_delete", {}).forbidden(
+        "volume_extension:backup_admin_actions:force_delete")
+    assert people.member.status("backup", backup) == "available"
+
+
 @pytest.mark.parametrize("value", [None, {}])
 def test_138_what_a_force_delete_may_carry(api, rows, value):
     # Valid to the schema: what answers is the driver (test_135).

@@ -42,6 +42,10 @@ def record(**more) -> dict:
     return made | more
 
 
+def test_156_export_by_a_member(people):
+    export(people.member, people.rows.backup()).forbidden("backup:export-import")
+
+
 def test_157_export(tenant):
     volume = tenant.volume(size=2)
     backup = tenant.backup(volume, name="b", description="of it")
@@ -72,6 +76,12 @@ def test_160_export_of_another_drivers(api, rows):
     export(api, rows.backup(service=other)).bad_request(
         f"Invalid backup: Export record aborted, the backup service currently configured [{DRIVER}] is not the backup "
         f"service that was used to create this backup [{other}].")
+
+
+def test_161_import_by_a_member(people):
+    made = record()
+    take(people.member, encoded(made)).forbidden("backup:backup-import")
+    people.member.get(f"/backups/{made['id']}").not_found(f"Backup {made['id']} could not be found.")
 
 
 def test_162_import(api):

@@ -20,6 +20,12 @@ def test_173_reset(api, rows, status):
     assert api.status("backup", backup) == status
 
 
+def test_174_reset_by_a_member(people):
+    backup = people.rows.backup()
+    reset(people.member, backup, status="error").forbidden("volume_extension:backup_admin_actions:reset_status")
+    assert people.member.status("backup", backup) == "available"
+
+
 @pytest.mark.parametrize("status", ["restoring", None, "", ...])
 def test_175_reset_to_what_is_no_status(api, rows, status):
     backup = rows.backup()

@@ -182,6 +182,16 @@ def test_195_snapshots_of_a_volume_in_use(api, rows):
         f"Invalid volume: Volume {volume} status must be available, but current status is: in-use.")
 
 
+def test_196_services(people):
+    listed = people.admin.get("/os-services?binary=cinder-backup").expect(200)["services"]
+    assert [set(service) for service in listed] == [
+        {"binary", "host", "zone", "status", "state", "updated_at", "disabled_reason"}]
+    assert {key: listed[0][key] for key in set(listed[0]) - {"updated_at"}} == {
+        "binary": "cinder-backup", "host": "lab", "zone": "nova", "status": "enabled", "state": "up",
+        "disabled_reason": None}
+    people.member.get("/os-services").forbidden("volume_extension:services:index")
+
+
 def test_197_limits(api, rows):
     rows.quota(backup_gigabytes=77)
     rows.backup(size_gib=3)

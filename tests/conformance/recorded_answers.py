@@ -147,8 +147,7 @@ def recorded() -> list:
 @pytest.fixture(scope="module")
 def server(start) -> Server:
     server = start("recorded", "api")
-    server.sql("INSERT INTO services (binary_name, host, zone, heartbeat_at) "
-               "VALUES ('cinder-backup', 'lab', 'nova', now() + interval '1 day')")
+    server.pretend_worker()
     server.sql("INSERT INTO volume_types (name) VALUES ('ssd')")
     return server
 

@@ -50,6 +50,7 @@ class Server:
         self.conf = self.dir / "cindervault.toml"
         self.settings = settings or {}
         self.port = 0
+        self.stop()  # what an earlier run was kept from ending
         lab.sql("postgres", f"DROP DATABASE IF EXISTS {self.database}")
         lab.sql("postgres", f"CREATE DATABASE {self.database} OWNER {SERVICE}")
 
@@ -85,6 +86,11 @@ class Server:
 
     def runs(self, command: str) -> bool:
         return self._daemon(command).pid() is not None
+
+    def pretend_worker(self, seen: str = "1 day") -> None:
+        """A backup service whose last heartbeat was, or will be, then; it does nothing."""
+        self.sql("INSERT INTO services (binary_name, host, zone, heartbeat_at) "
+                 f"VALUES ('cinder-backup', 'lab', 'nova', now() + interval '{seen}')")
 
     def client(self, project: str | None = None, user: str = "admin") -> Client:
         """A caller of a `noauth` server: everybody is an administrator."""
