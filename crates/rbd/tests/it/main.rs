@@ -1,0 +1,17 @@
+//! The crate against a real Ceph.
+//!
+//! `CINDERVAULT_TEST_CEPH_CONF` names the `ceph.conf` of a throw-away cluster, in which `client.admin` may do
+//! everything and the pool `volumes_ssd` exists.
+
+#[cfg(test)]
+mod data;
+#[cfg(test)]
+mod images;
+#[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
+mod pools;
+#[cfg(test)]
+mod snapshots;
+#[cfg(test)]
+mod support;

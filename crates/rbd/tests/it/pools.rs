@@ -1,0 +1,69 @@
+//! Pools and their plain objects.
+
+use std::collections::BTreeSet;
+
+use rbd::Errno;
+
+use crate::support::{MIB, connect, image, pattern, pool, rbd, remove, unique};
+
+#[tokio::test]
+async fn a_pool_that_is_not_there_is_named() {
+    let error = connect().await.pool("no-such-pool").await.unwrap_err();
+    assert_eq!(error.to_string(), "opening pool no-such-pool: does not exist (errno 2)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_images_are_listed() {
+    let pool = pool().await;
+    // more than one listing has room for
+    let names: BTreeSet<String> = (0..70).map(|_| unique("listed")).collect();
+    for name in &names {
+        pool.create_image(name, MIB, None, None).await.unwrap();
+    }
+    let listed: BTreeSet<String> = pool.images().await.unwrap().into_iter().collect();
+    assert!(names.is_subset(&listed), "missing: {:?}", names.difference(&listed));
+    for name in &names {
+        pool.remove_image(name).await.unwrap();
+    }
+    let listed: BTreeSet<String> = pool.images().await.unwrap().into_iter().collect();
+    assert!(names.is_disjoint(&listed));
+}
+
+#[tokio::test]
+async fn objects_are_written_whole_and_read_up_to_a_limit() {
+    let pool = pool().await;
+    let name = unique("object");
+    assert_eq!(pool.read_object(&name, 100).await.unwrap(), None);
+    assert!(!pool.object_exists(&name).await.unwrap());
+    assert!(!pool.remove_object(&name).await.unwrap());
+
+    pool.write_object(&name, pattern(5000, 0)).await.unwrap();
+    assert_eq!(pool.read_object(&name, 10_000).await.unwrap(), Some(pattern(5000, 0)));
+    assert_eq!(pool.read_object(&name, 10).await.unwrap(), Some(pattern(10, 0)));
+    pool.write_object(&name, Vec::new()).await.unwrap();
+    assert_eq!(pool.read_object(&name, 10_000).await.unwrap(), Some(Vec::new()));
+
+    assert!(pool.object_exists(&name).await.unwrap());
+    assert!(pool.objects().await.unwrap().contains(&name));
+    assert!(pool.remove_object(&name).await.unwrap());
+    assert!(!pool.object_exists(&name).await.unwrap());
+    assert_eq!(pool.write_object("a\0b", Vec::new()).await.unwrap_err().errno, Errno::INVALID);
+}
+
+#[tokio::test]
+async fn an_image_in_the_trash_is_no_image() {
+    let pool = pool().await;
+    let (name, open) = image(&pool, MIB).await;
+    // moving works while it is in use, which is what it is for
+    pool.trash_image(&name).await.unwrap();
+    assert!(!pool.images().await.unwrap().contains(&name));
+    assert!(pool.open(&name).await.unwrap_err().is_not_found());
+    open.write(0, vec![1].into()).await.unwrap();
+    let id = open.id().await.unwrap();
+    open.close().await;
+    rbd(&["trash", "rm", &format!("volumes_ssd/{id}"), "--no-progress"]);
+    // the name is free again
+    pool.create_image(&name, MIB, None, None).await.unwrap();
+    let again = pool.open(&name).await.unwrap();
+    remove(&pool, &name, again).await;
+}
