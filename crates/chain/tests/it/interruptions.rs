@@ -16,7 +16,7 @@ const STEPS: usize = 6;
 
 /// Every way of being stopped at a step, and in the middle of the copy.
 fn interruptions() -> Vec<Interruption> {
-    let mut all = vec![Interruption::CancelAfter(0), Interruption::CancelAfter(5 * MIB)];
+    let mut all = vec![Interruption::CancelAfter(0), Interruption::CancelAfter(3 * MIB)];
     for step in 0..STEPS {
         all.push(Interruption::RefuseStep(step));
         all.push(Interruption::CancelAtStep(step));
@@ -35,10 +35,10 @@ const KINDS: [Kind; 3] = [Kind::Full, Kind::Increment, Kind::OfSnapshot];
 
 /// A volume with one backup, and the request for another.
 async fn prepared(ceph: &Arc<Ceph>, kind: Kind) -> (World, Asked) {
-    let mut world = World::with_volume_on(ceph, 10 * MIB).await;
-    world.write(0, 0, noise(1, 9 * MIB)).await;
+    let mut world = World::with_volume_on(ceph, 6 * MIB).await;
+    world.write(0, 0, noise(1, 5 * MIB)).await;
     world.full(0).await;
-    world.write(0, 2 * MIB, noise(2, 7 * MIB)).await;
+    world.write(0, 3 * MIB, noise(2, 3 * MIB)).await;
     let snapshot = match kind {
         Kind::OfSnapshot => Some(world.snapshot(0).await),
         Kind::Full | Kind::Increment => None,
@@ -67,7 +67,7 @@ async fn a_second_call_finishes_what_the_first_began() {
         let (mut world, asked) = prepared(&ceph, kind).await;
         if world.interrupt_create(&asked, interruption).await.is_none() {
             // the guest goes on writing meanwhile
-            world.write(0, MIB, noise(3, 3 * MIB)).await;
+            world.write(0, MIB, noise(3, MIB)).await;
             world.create(&asked).await.unwrap();
         }
         world.increment(0).await;
@@ -86,7 +86,7 @@ async fn an_abandoned_backup_leaves_nothing_and_harms_nobody() {
             assert_eq!(world.backups.len(), 1);
         }
         world.check().await;
-        world.discard(0, 4 * MIB, 4 * MIB).await;
+        world.discard(0, 4 * MIB, 2 * MIB).await;
         world.increment(0).await;
         world.finish().await;
     }))
@@ -96,7 +96,7 @@ async fn an_abandoned_backup_leaves_nothing_and_harms_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_nobody_waits_for_any_more_can_be_repeated() {
     let ceph = Ceph::shared().await;
-    let cases = [Kind::Full, Kind::Increment].into_iter().flat_map(|kind| [0, MIB, 6 * MIB].map(|bytes| (kind, bytes)));
+    let cases = [Kind::Full, Kind::Increment].into_iter().flat_map(|kind| [0, MIB, 4 * MIB].map(|bytes| (kind, bytes)));
     side_by_side(cases.map(|(kind, bytes)| {
         let ceph = ceph.clone();
         async move {
