@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -90,8 +91,10 @@ impl Client {
     ) -> Result<Verdict, KeystoneError> {
         let what = "a question about a token";
         let path = if even_expired { "/auth/tokens?nocatalog&allow_expired=1" } else { "/auth/tokens?nocatalog" };
-        let request =
-            || self.request(Method::GET, path).header("X-Auth-Token", own.reveal()).header("X-Subject-Token", token);
+        let (own, token) = (hidden(own.reveal()), hidden(token));
+        // not even a header
+        let (Some(own), Some(token)) = (own, token) else { return Ok(Verdict::Invalid) };
+        let request = || self.request(Method::GET, path).header("X-Auth-Token", &own).header("X-Subject-Token", &token);
         let response = self.send(request).await?;
         match response.status() {
             StatusCode::OK => Ok(Verdict::Valid(read::<Answer>(what, response).await?.into())),
@@ -111,7 +114,8 @@ impl Client {
         let what = "a question about revocations";
         // to the minute, since Keystone may remember its answer to each moment that it is asked for
         let path = format!("/OS-REVOKE/events?since={}", since.strftime("%Y-%m-%dT%H:%M:00Z"));
-        let response = self.send(|| self.request(Method::GET, &path).header("X-Auth-Token", own.reveal())).await?;
+        let Some(own) = hidden(own.reveal()) else { return Ok(None) };
+        let response = self.send(|| self.request(Method::GET, &path).header("X-Auth-Token", &own)).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(read::<Events>(what, response).await?.events)),
             StatusCode::UNAUTHORIZED => Ok(None),
@@ -138,6 +142,13 @@ impl Client {
     fn unexpected(&self, what: &'static str, status: StatusCode) -> KeystoneError {
         KeystoneError::Unexpected { status: status.as_u16(), what, url: self.url.clone() }
     }
+}
+
+/// A header whose value no log shows.
+fn hidden(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn failed(error: reqwest::Error) -> KeystoneError {
