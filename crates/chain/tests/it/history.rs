@@ -283,8 +283,9 @@ impl History {
             60..63 => self.back_up(volume, false).await,
             63..73 => self.back_up(volume, true).await,
             73..77 => self.back_up_snapshot(volume).await,
-            77..82 => self.leave_stale_data(volume).await,
-            82..87 => self.restore_to_new().await,
+            77..81 => self.leave_stale_data(volume).await,
+            81..84 => self.lose_the_parents_data(volume).await,
+            84..87 => self.restore_to_new().await,
             87..91 => self.restore_in_place().await,
             91..93 => self.restore_elsewhere(volume).await,
             93..94 => self.trim().await,
@@ -539,6 +540,38 @@ impl History {
             }
         }
         self.back_up(volume, true).await;
+    }
+
+    /// Aims at the parent's data of a clone: where the clone has no object of its own, it goes when the clone
+    /// is made smaller and does not come back with the size. No object's snapshots tell of that.
+    async fn lose_the_parents_data(&mut self, volume: usize) {
+        if self.world.backups.len() + 2 >= MAX_BACKUPS {
+            return self.delete().await;
+        }
+        let clone = match self.world.volumes.iter().rposition(|volume| volume.is_clone) {
+            Some(clone) => clone,
+            None if self.world.volumes.len() < MAX_VOLUMES => {
+                self.write(volume).await;
+                let snapshot = self.snapshot(volume).await;
+                self.clone_of(volume, snapshot).await;
+                self.world.volumes.len() - 1
+            }
+            None => return self.write(volume).await,
+        };
+        if self.world.parents(clone, None).is_empty() {
+            self.back_up(clone, false).await;
+        }
+        let (size, smaller) = (self.len(clone), self.rng.random_range(1..=self.len(clone)));
+        self.say(format!("resize {} from {size} to {smaller} and back", self.label(clone)));
+        self.world.resize(clone, smaller).await;
+        self.world.resize(clone, size).await;
+        if self.chance(3) {
+            self.flatten(clone).await;
+        }
+        if self.chance(3) {
+            self.restore_in_place().await;
+        }
+        self.back_up(clone, true).await;
     }
 
     async fn restore_to_new(&mut self) {
