@@ -68,7 +68,7 @@ impl Listing {
             .filter(|(key, _)| matches!(scope, Scope::Every) || *key != "project_id")
             .map(|(key, value)| self.filter(call, key, value))
             .collect::<Result<_, _>>()?;
-        Ok(Query { scope, filters, sort, marker, offset, limit, count })
+        Ok(Query { scope, filters, sort, marker, marker_scope: call.scope(), offset, limit, count })
     }
 
     /// 404 for a marker that is no visible record's id.

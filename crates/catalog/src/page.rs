@@ -185,6 +185,8 @@ pub struct Query {
     pub sort: Vec<(&'static Column, Direction)>,
     /// Begin after the row with this id.
     pub marker: Option<Uuid>,
+    /// Whose that row may be: an administrator's page may begin after anybody's.
+    pub marker_scope: Scope,
     /// Rows to pass over, counted from the marker.
     pub offset: u32,
     /// At most so many rows.
@@ -196,7 +198,17 @@ pub struct Query {
 impl Query {
     /// Everything in the scope, newest first, up to `limit` rows.
     pub fn newest(scope: Scope, limit: u32) -> Self {
-        Self { scope, filters: Vec::new(), sort: Vec::new(), marker: None, offset: 0, limit, count: false }
+        let marker_scope = scope.clone();
+        Self {
+            scope,
+            filters: Vec::new(),
+            sort: Vec::new(),
+            marker: None,
+            marker_scope,
+            offset: 0,
+            limit,
+            count: false,
+        }
     }
 }
 
@@ -288,7 +300,7 @@ async fn marker_values(
         statement.push(")::text");
     }
     statement.push(" FROM ").push(table.from).push(" WHERE ").push(table.live);
-    push_scope(&mut statement, table, &query.scope);
+    push_scope(&mut statement, table, &query.marker_scope);
     statement.push(" AND ").push(id.sql).push(" = ").push_bind(marker);
     let Some(row) = statement.build().fetch_optional(pool).await? else { return Ok(None) };
     let values: sqlx::Result<Vec<String>> = (0..sort.len()).map(|index| row.try_get(index)).collect();
