@@ -69,7 +69,7 @@ class Server:
         with one_start_at_a_time():
             if not self.port:
                 self.port = next(port for port in range(FIRST_PORT, 65536) if port_is_free(port))
-            self._write_conf()
+            self.write_conf()
             process = self._spawn(command)
             if command != "worker":
                 until(lambda: self._answers(process, command), bool, f"{self.name}: the API")
@@ -106,19 +106,19 @@ class Server:
     def _daemon(self, command: str) -> Daemon:
         return Daemon(f"cindervault {command} ({self.name})", self.dir / f"{command}.pid", str(self.conf))
 
-    def _log(self, command: str) -> Path:
+    def log(self, command: str) -> Path:
         return self.dir / f"{command}.log"
 
     def _spawn(self, command: str) -> subprocess.Popen:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CINDERVAULT_")}
         self.started_at = self.sql("SELECT now()")
-        with interruptions_deferred(), open(self._log(command), "ab") as log:
+        with interruptions_deferred(), open(self.log(command), "ab") as log:
             process = subprocess.Popen([str(binary()), command, "--config", str(self.conf)], stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log, start_new_session=True, env=environment)
             self._daemon(command).record(process.pid)
         return process
 
-    def _write_conf(self) -> None:
+    def write_conf(self) -> None:
         ceph = {"conf": str(self.lab.cluster.conf)}
         conf = {
             "api": {"listen": f"127.0.0.1:{self.port}"},
@@ -152,7 +152,7 @@ class Server:
 
     def _must_run(self, process: subprocess.Popen, command: str) -> None:
         if process.poll() is not None:
-            said = "\n".join(self._log(command).read_text(errors="replace").splitlines()[-30:])
+            said = "\n".join(self.log(command).read_text(errors="replace").splitlines()[-30:])
             raise AssertionError(f"`cindervault {command}` ({self.name}) ended with {process.returncode}:\n{said}")
 
 

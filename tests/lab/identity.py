@@ -20,14 +20,17 @@ class IdentityError(Exception):
 
 
 class Login:
-    """A user's token, for a project or for none."""
+    """A user's token, for a project, for the whole cloud (`system`) or for nothing."""
 
-    def __init__(self, auth_url: str, user: str, project: str | None = None, password: str = PASSWORD) -> None:
+    def __init__(self, auth_url: str, user: str, project: str | None = None, password: str = PASSWORD,
+                 system: bool = False) -> None:
         self.auth_url = auth_url
         self.user = user
         identity = {"methods": ["password"],
                     "password": {"user": {"name": user, "domain": {"id": DOMAIN}, "password": password}}}
-        scope = {"project": {"name": project, "domain": {"id": DOMAIN}}} if project else "unscoped"
+        scope: Any = {"project": {"name": project, "domain": {"id": DOMAIN}}} if project else "unscoped"
+        if system:
+            scope = {"system": {"all": True}}
         answer, headers = _ask(auth_url, "POST", "/auth/tokens", {"auth": {"identity": identity, "scope": scope}}, {})
         self.token = headers["X-Subject-Token"]
         self.user_id: str = answer["token"]["user"]["id"]

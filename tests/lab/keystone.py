@@ -47,7 +47,7 @@ connection = sqlite:///{dir}/keystone.db
 sqlite_synchronous = false
 [token]
 provider = fernet
-expiration = 86400
+expiration = {token_seconds}
 [fernet_tokens]
 key_repository = {dir}/fernet-keys
 [fernet_receipts]
@@ -78,6 +78,7 @@ class Keystone:
         self.dir = directory
         self.conf = directory / "keystone.conf"
         self.log = directory / "gunicorn.log"
+        self.token_seconds = 86400  # how long a token is valid; a restart makes a change count
         self.daemon = Daemon("keystone", directory / "keystone.pid", str(directory))
 
     def start(self) -> None:
@@ -94,6 +95,10 @@ class Keystone:
     def stop(self) -> list[str]:
         said = self.daemon.end()
         return [said] if said else []
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def wipe(self) -> None:
         if self.daemon.pid():
@@ -190,7 +195,7 @@ class Keystone:
         else:
             port = choose_port("KEYSTONE_PORT", 5000, "Keystone")
         (self.dir / "port").write_text(f"{port}\n")
-        self.conf.write_text(CONF.format(dir=self.dir, base=self._base()))
+        self.conf.write_text(CONF.format(dir=self.dir, base=self._base(), token_seconds=self.token_seconds))
 
     def _base(self) -> str:
         return f"http://127.0.0.1:{self._port()}"
