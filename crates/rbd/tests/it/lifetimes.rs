@@ -7,12 +7,28 @@ use rbd::{Errno, Pool};
 
 use crate::support::{MIB, ceph, connect, image, in_time, pattern, pool, rbd, remove};
 
-/// Starts an operation and does not wait for it.
-fn start<F: Future>(operation: F) -> std::pin::Pin<Box<F>> {
+/// An operation that was started: it may have ended by the first look at it.
+enum Started<F: Future> {
+    UnderWay(std::pin::Pin<Box<F>>),
+    Ended(F::Output),
+}
+
+impl<F: Future> Started<F> {
+    async fn end(self) -> F::Output {
+        match self {
+            Self::UnderWay(operation) => operation.await,
+            Self::Ended(output) => output,
+        }
+    }
+}
+
+/// Starts an operation and does not wait for it: the first poll submits it to librbd.
+fn start<F: Future>(operation: F) -> Started<F> {
     let mut operation = Box::pin(operation);
-    // the first poll submits it to librbd, which can not have answered yet or has: either is fine here
-    let _: Poll<F::Output> = operation.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    operation
+    match operation.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Started::Ended(output),
+        Poll::Pending => Started::UnderWay(operation),
+    }
 }
 
 /// Removes an image once nobody has it open any more. That it comes to this is what is tested: a handle that
@@ -133,7 +149,7 @@ async fn a_client_that_was_fenced_off_is_told() {
     let writes: Vec<_> = (0..30).map(|nth| start(image.write(nth * MIB, pattern(1 << 20, 0).into()))).collect();
     ceph(&["osd", "blocklist", "add", &address]);
     for write in writes {
-        match in_time(write).await {
+        match in_time(write.end()).await {
             Ok(()) => {}
             Err(error) => assert_eq!(error.errno, Errno::BLOCKLISTED, "{error}"),
         }
