@@ -286,10 +286,10 @@ impl History {
             77..81 => self.leave_stale_data(volume).await,
             81..84 => self.lose_the_parents_data(volume).await,
             84..87 => self.restore_to_new().await,
-            87..91 => self.restore_in_place().await,
-            91..93 => self.restore_elsewhere(volume).await,
-            93..94 => self.trim().await,
-            94..95 => self.clean_up_failed().await,
+            87..90 => self.restore_in_place().await,
+            90..94 => self.restore_elsewhere(volume).await,
+            94..95 => self.trim().await,
+            95..96 => self.clean_up_failed().await,
             _ => self.delete().await,
         }
     }
