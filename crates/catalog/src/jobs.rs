@@ -149,11 +149,15 @@ impl JobSpec {
     /// The keys that must be free for the job to run, sorted, so that two claims can not deadlock.
     fn lock_keys(&self) -> Vec<String> {
         let mut keys = match *self {
-            Self::BackupCreate { volume, .. } | Self::BackupDelete { volume, .. } => {
-                vec![format!("volume:{volume}"), format!("chain:{volume}")]
+            Self::BackupCreate { volume, .. } => vec![format!("volume:{volume}"), format!("chain:{volume}")],
+            // what is being restored is not deleted, whatever its status is set to meanwhile
+            Self::BackupDelete { backup, volume } => {
+                vec![format!("volume:{volume}"), format!("chain:{volume}"), format!("backup:{backup}")]
             }
-            Self::BackupRestore { volume, .. }
-            | Self::VolumeDelete { volume, .. }
+            Self::BackupRestore { backup, volume, .. } => {
+                vec![format!("volume:{volume}"), format!("backup:{backup}")]
+            }
+            Self::VolumeDelete { volume, .. }
             | Self::VolumeExtend { volume, .. }
             | Self::SnapshotCreate { volume, .. }
             | Self::SnapshotDelete { volume, .. }
@@ -283,6 +287,27 @@ pub async fn end(tx: &mut PgConnection, job: &Job, how: JobEnd<'_>) -> Result<()
     // a job that waited for one of these keys can run now
     sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
     Ok(())
+}
+
+/// Whether the job is still to be ended by this worker: `false` when this very attempt has ended it already,
+/// which a repeated call after a lost answer finds. Locks the job until the transaction ends.
+///
+/// # Errors
+/// [`Error::Stale`] when the job is no longer this worker's.
+pub(crate) async fn holds(tx: &mut PgConnection, job: &Job) -> Result<bool> {
+    let row: Option<(String, Option<String>, i32)> =
+        sqlx::query_as("SELECT state, worker, attempt FROM jobs WHERE id = $1 FOR UPDATE")
+            .bind(job.id)
+            .fetch_optional(tx)
+            .await?;
+    match row {
+        Some((state, worker, attempt)) if attempt == job.attempt => match state.as_str() {
+            "running" if worker.as_deref() == Some(&job.worker) => Ok(true),
+            "done" => Ok(false),
+            _ => Err(stale(job.id)),
+        },
+        _ => Err(stale(job.id)),
+    }
 }
 
 fn stale(id: JobId) -> Error {

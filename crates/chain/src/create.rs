@@ -28,7 +28,7 @@ use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
 use crate::names::{Marker, base_image, volume_snapshot};
-use crate::point::{BaseRef, markers, only_marker, opens_at};
+use crate::point::{BaseRef, markers, only_marker, opens_at, still_there};
 
 /// What base images have: the features that Cinder gives them (format spec 1.6).
 const BASE_FEATURES: Features =
@@ -157,13 +157,16 @@ async fn copy(
     known: Known,
 ) -> Result<(u64, Moved)> {
     let from = pools.volumes.open_read_only(&request.image, Some(point)).await?;
-    let size = from.size().await?;
+    let (size, id) = futures_util::try_join!(from.size(), from.id())?;
+    let point_id =
+        from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point).map(|snapshot| snapshot.id);
     if to.size().await? != size {
         to.resize(size, true).await?;
     }
     let Some(start) = start else {
         let content = Change::content_of(&from).await?;
         let moved = Copy { from: &from, to, known }.run(Walk::new(&content, None, size), control).await?;
+        still_there(&pools.volumes, &request.image, &id, point_id).await?;
         return Ok((size, moved));
     };
     let leftover = async {
@@ -175,6 +178,7 @@ async fn copy(
     let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
     let known = if changed.has_suspects() { Known::WorthReading } else { known };
     let moved = Copy { from: &from, to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?;
+    still_there(&pools.volumes, &request.image, &id, point_id).await?;
     Ok((size, moved))
 }
 

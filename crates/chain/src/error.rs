@@ -36,6 +36,12 @@ pub enum Error {
         /// The pool.
         pool: String,
     },
+    /// What was being read is no longer there.
+    #[error("{image}, or the snapshot of it that was being copied, was removed during the copy")]
+    SourceVanished {
+        /// `pool/image`.
+        image: String,
+    },
     /// The base is there, the backup's snapshot on it is not. Reading the head instead would give another
     /// point in time (format spec 3.6).
     #[error("{image} has no restore point of backup {backup}, but some of other backups")]

@@ -26,6 +26,8 @@ pub struct RestorePoint {
     pub base: String,
     /// Its snapshot; `None` for a plain copy of an old release, whose head is the backup.
     pub snapshot: Option<String>,
+    /// That snapshot's id.
+    pub snapshot_id: Option<u64>,
     /// The size of the image at that point, in bytes.
     pub size: u64,
 }
@@ -76,11 +78,19 @@ impl BaseRef {
             };
             let snapshots = image.snapshots().await?;
             if let Some(own) = only_marker(&image, &snapshots, self.backup)? {
-                return Ok(RestorePoint { base: name.clone(), snapshot: Some(own.name.clone()), size: own.size });
+                return Ok(RestorePoint {
+                    base: name.clone(),
+                    snapshot: Some(own.name.clone()),
+                    snapshot_id: Some(own.id),
+                    size: own.size,
+                });
             }
-            if markers(&snapshots).next().is_none() {
+            // only old releases made copies without a snapshot, and they recorded no base with them (format
+            // spec 1.2): a base that was recorded and has lost its snapshot is no backup any more
+            if self.base.is_none() && markers(&snapshots).next().is_none() {
                 // a plain copy of an old release: the head is the backup
-                return Ok(RestorePoint { base: name.clone(), snapshot: None, size: image.size().await? });
+                let size = image.size().await?;
+                return Ok(RestorePoint { base: name.clone(), snapshot: None, snapshot_id: None, size });
             }
             without = Some(image.path().to_owned());
         }
@@ -94,6 +104,24 @@ impl BaseRef {
 /// The snapshots that mark backups, with what they mark.
 pub(crate) fn markers(snapshots: &[Snapshot]) -> impl Iterator<Item = (Marker, &Snapshot)> {
     snapshots.iter().filter_map(|snapshot| Marker::parse(&snapshot.name).map(|marker| (marker, snapshot)))
+}
+
+/// Whether `image` of `pool` still is the image `id` with the snapshot `snapshot`. A handle on a snapshot has no watch:
+/// when image or snapshot is removed, it reads zeroes or newer bytes without a word. So after a copy it is
+/// asked whether what was read was there to the end.
+pub(crate) async fn still_there(pool: &Pool, image: &str, id: &str, snapshot: Option<u64>) -> Result<()> {
+    let gone = || Error::SourceVanished { image: format!("{}/{image}", pool.name()) };
+    let now = match pool.open_read_only(image, None).await {
+        Ok(now) => now,
+        Err(error) if error.is_not_found() => return Err(gone()),
+        Err(error) => return Err(error.into()),
+    };
+    let same = now.id().await? == id
+        && match snapshot {
+            None => true,
+            Some(snapshot) => now.snapshots().await?.iter().any(|candidate| candidate.id == snapshot),
+        };
+    if same { Ok(()) } else { Err(gone()) }
 }
 
 /// Whether an image can be opened at one of its snapshots. Not so when making the snapshot was cut short,

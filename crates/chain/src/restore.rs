@@ -19,7 +19,7 @@ use crate::control::{Control, Step};
 use crate::copy::{Copy, Known};
 use crate::error::{Error, Result};
 use crate::names::volume_snapshot;
-use crate::point::{BaseRef, RestorePoint, only_marker};
+use crate::point::{BaseRef, RestorePoint, only_marker, still_there};
 
 /// What is to be restored, and onto what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,7 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
             (Plan::Compare, copy.run(Walk::new(&content, Some(&everything), end), control).await?)
         }
     };
+    still_there(&pools.backups, &point.base, &from.id().await?, point.snapshot_id).await?;
     to.close().await;
     let restored = Restored { plan, size, examined: moved.examined, written: moved.written };
     tracing::info!(backup = %request.reference.backup, image = %request.image, ?restored, "backup restored");

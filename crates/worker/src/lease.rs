@@ -31,6 +31,8 @@ pub(crate) struct Held {
     pub(crate) catalog: Catalog,
     /// Cancelled when the job must stop, for whatever reason.
     pub(crate) stop: CancellationToken,
+    /// Cancelled when the job is no longer ours: then not even cleaning up may go on.
+    lost: CancellationToken,
     why: Mutex<Option<Stop>>,
     progress: watch::Sender<Progress>,
     lease: Duration,
@@ -42,6 +44,7 @@ impl Held {
             job,
             catalog,
             stop: CancellationToken::new(),
+            lost: CancellationToken::new(),
             why: Mutex::new(None),
             progress: watch::Sender::default(),
             lease,
@@ -52,6 +55,9 @@ impl Held {
     pub(crate) fn stop(&self, why: Stop) {
         if let Ok(mut reason) = self.why.lock() {
             reason.get_or_insert(why);
+        }
+        if why == Stop::LeaseLost {
+            self.lost.cancel();
         }
         self.stop.cancel();
     }
@@ -86,9 +92,25 @@ impl Held {
         }
     }
 
-    /// What an operation that cleans up is given: nothing stops it but the loss of the lease.
+    /// What an operation that cleans up is given: only the loss of the lease stops it. It removes things, so a
+    /// step that can not be recorded is not taken: the job may be another worker's by now.
     pub(crate) fn clean_up_control(&self, budget: &Budget) -> Control {
-        Control { cancel: CancellationToken::new(), progress: watch::Sender::default(), ..self.control(budget) }
+        let (catalog, job) = (self.catalog.clone(), self.job.clone());
+        Control {
+            cancel: self.lost.clone(),
+            progress: watch::Sender::default(),
+            budget: budget.clone(),
+            recorder: Box::new(move |step| {
+                let (catalog, job) = (catalog.clone(), job.clone());
+                Box::pin(async move {
+                    catalog.record_step(&job, step.name()).await.map_err(|error| {
+                        tracing::warn!(job.id = %job.id, %step, error = &error as &dyn std::error::Error,
+                            "cleaning up stops: the step could not be recorded");
+                        Interrupted::LeaseLost
+                    })
+                })
+            }),
+        }
     }
 
     /// Keeps the lease and records progress, for as long as this is polled.

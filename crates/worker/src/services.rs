@@ -12,14 +12,18 @@ pub(crate) async fn beat(scene: &Scene, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(settings.heartbeat);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        for (binary, host) in [(BACKUP_BINARY, &settings.host), (VOLUME_BINARY, &volume_host)] {
-            if let Err(error) = scene.catalog.heartbeat(binary, host, &settings.zone).await {
-                tracing::warn!(binary, error = &error as &dyn std::error::Error, "no heartbeat could be recorded");
+        let beat = async {
+            ticks.tick().await;
+            for (binary, host) in [(BACKUP_BINARY, &settings.host), (VOLUME_BINARY, &volume_host)] {
+                if let Err(error) = scene.catalog.heartbeat(binary, host, &settings.zone).await {
+                    tracing::warn!(binary, error = &error as &dyn std::error::Error, "no heartbeat could be recorded");
+                }
             }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = beat => {}
         }
     }
 }

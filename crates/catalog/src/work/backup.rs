@@ -81,6 +81,15 @@ impl Catalog {
             Some(snapshot) => snapshot_status(&mut tx, snapshot).await? == Some(snapshots::Status::BackingUp),
         };
         let parents = if incremental { parents_of(&mut tx, &backup).await? } else { Vec::new() };
+        if parents.is_empty() {
+            // known from here on, so that a backup of ours that fails is never looked for in an image that an
+            // old release may have made (format spec 5.5)
+            sqlx::query("UPDATE backups SET service_metadata = $2 WHERE id = $1")
+                .bind(id)
+                .bind(service_metadata(&format!("volume-{}.backup.{id}", backup.volume_id)))
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(Some(BackupWork { backup, volume, source_ready, parents }))
     }
@@ -100,6 +109,9 @@ impl Catalog {
         forced_full: bool,
     ) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
+        if !jobs::holds(&mut tx, job).await? {
+            return Ok(true); // recorded by an earlier call whose answer was lost
+        }
         let Some(backup) = backup_row(&mut tx, id).await? else { return Ok(false) };
         if backup.status != Status::Creating {
             return Ok(false);

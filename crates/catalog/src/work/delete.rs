@@ -49,7 +49,8 @@ impl Catalog {
         Ok(Some(DeleteWork { backup, service_metadata, sole_legacy: !others }))
     }
 
-    /// Records that a backup is gone. Its quota is free with that: usage is counted from live rows.
+    /// Records that a backup is gone, whatever its status was set to meanwhile: its data is. Its quota is free
+    /// with that: usage is counted from live rows.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -57,11 +58,10 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         sqlx::query(
             "UPDATE backups SET status = $2, deleted_at = now(), updated_at = now()
-              WHERE id = $1 AND status = $3 AND deleted_at IS NULL",
+              WHERE id = $1 AND deleted_at IS NULL",
         )
         .bind(id)
         .bind(Status::Deleted)
-        .bind(Status::Deleting)
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;

@@ -67,7 +67,8 @@ impl Catalog {
     }
 
     /// Records that a restore was done: the backup and the volume are available, and the volume carries what
-    /// the backup says about its source.
+    /// the backup says about its source. A restore whose backup's status was changed meanwhile counts as
+    /// cancelled: the volume becomes `error` (API spec 5.2).
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -80,6 +81,15 @@ impl Catalog {
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let backup = backup_row(&mut tx, id).await?;
+        if backup.as_ref().is_none_or(|backup| backup.status != Status::Restoring) {
+            sqlx::query("UPDATE volumes SET status = 'error', updated_at = now() WHERE id = $1 AND status IN ('restoring-backup', 'creating')")
+                .bind(volume)
+                .execute(&mut *tx)
+                .await?;
+            jobs::end(&mut tx, job, JobEnd::Failed("the backup's status was changed during the restore")).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
         sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1 AND status = $3")
             .bind(id)
             .bind(Status::Available)
