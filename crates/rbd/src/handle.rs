@@ -1,5 +1,8 @@
 //! The raw handle of an open image, and how it is closed.
 
+use std::sync::{Condvar, Mutex, Once, PoisonError};
+use std::time::Duration;
+
 use rbd_sys as sys;
 use tokio::sync::oneshot;
 
@@ -21,6 +24,44 @@ pub(crate) struct ImageHandle {
 unsafe impl Send for ImageHandle {}
 // SAFETY: as above.
 unsafe impl Sync for ImageHandle {}
+
+/// How many closing threads run, and who waits for them.
+static CLOSING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// How long the end of the process waits for them.
+const EXIT_WAIT: Duration = Duration::from_secs(10);
+
+/// Called when the process exits, before librbd's own statics go: a close that is still running then would
+/// find them gone and abort the process.
+extern "C" fn wait_for_closings() {
+    let (count, ended) = &CLOSING;
+    let running = count.lock().unwrap_or_else(PoisonError::into_inner);
+    // whether they ended or the time did, the process exits
+    drop(ended.wait_timeout_while(running, EXIT_WAIT, |running| *running > 0));
+}
+
+/// Counts one closing thread for as long as it lives.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        static AT_EXIT: Once = Once::new();
+        AT_EXIT.call_once(|| {
+            // SAFETY: a function without arguments that does not unwind. Where it can not be registered, the
+            // process exits as it would without it.
+            unsafe { libc::atexit(wait_for_closings) };
+        });
+        *CLOSING.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *CLOSING.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        CLOSING.1.notify_all();
+    }
+}
 
 /// What the closing thread takes along.
 struct Closing {
@@ -55,7 +96,10 @@ impl Drop for ImageHandle {
         let slot = std::sync::Arc::new(std::sync::Mutex::new(Some(closing)));
         let mine = slot.clone();
         let take = |slot: &std::sync::Mutex<Option<Closing>>| slot.lock().map_or(None, |mut held| held.take());
+        let counted = Counted::new();
         let spawned = std::thread::Builder::new().name("rbd-close".to_owned()).spawn(move || {
+            // dropped last: after the image is closed and its pool and cluster are let go
+            let _counted = counted;
             if let Some(closing) = take(&mine) {
                 closing.run();
             }
