@@ -144,8 +144,9 @@ impl Budget {
         Self { permits: Arc::new(Semaphore::new(total as usize)), total }
     }
 
-    /// Waits until `bytes` are free.
-    pub(crate) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+    /// Waits until `bytes` are free, and holds them until the permit is dropped. More than the whole counts as
+    /// the whole. `None` never comes: a budget is not closed.
+    pub async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).min(self.total);
         self.permits.clone().acquire_many_owned(grains).await.ok()
     }

@@ -122,19 +122,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     let (size, moved) = copied?;
 
     control.step(Step::Commit).await?;
-    match to.create_snapshot(marker.name()).await {
-        Ok(()) => {}
-        Err(error) if error.errno == Errno::EXISTS => {} // a retried request of librbd's own
-        Err(error) => {
-            // without space for its object map it stays, and nobody can open it (see `opens_at`)
-            if let Err(left) = to.remove_snapshot(marker.name()).await
-                && !left.is_not_found()
-            {
-                tracing::warn!(error = %left, "the snapshot that could not be made may be left on the base");
-            }
-            return Err(error.into());
-        }
-    }
+    commit(&to, &base, marker.name()).await?;
     let done = Created {
         base,
         marker: marker.name().to_owned(),
@@ -144,6 +132,31 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     };
     let (done, ()) = tokio::join!(finish(pools, request, control, done), to.close());
     done
+}
+
+/// Makes the restore point of what the head of `base`, the image `name`, holds now.
+async fn commit(base: &Image, name: &str, point: &str) -> Result<()> {
+    let mut made = base.create_snapshot(point).await;
+    if made.as_ref().is_err_and(|error| error.errno == Errno::EXISTS) {
+        // a retried request of librbd's own, or a worker that lost this job and did not know it yet: whose
+        // it is can not be told, but what the head holds now is right
+        tracing::warn!(base = base.path(), point, "the restore point was there already; it is made again");
+        base.remove_snapshot(point).await?;
+        made = base.create_snapshot(point).await;
+    }
+    let error = match made {
+        // without a map of the head, librbd makes one for which it has none, and says that all is well
+        Ok(()) if opens_at(base.pool(), name, point).await? => return Ok(()),
+        Ok(()) => Error::ClosedPoint { image: base.path().to_owned(), snapshot: point.to_owned() },
+        Err(error) => error.into(),
+    };
+    // without space for its object map it stays, and nobody can open it (see `opens_at`)
+    if let Err(left) = base.remove_snapshot(point).await
+        && !left.is_not_found()
+    {
+        tracing::warn!(error = %left, "the snapshot that could not be made may be left on the base");
+    }
+    Err(error)
 }
 
 /// Brings the base's head to what the volume held at `point`; returns the size then and what was moved.
@@ -172,7 +185,7 @@ async fn copy(
     let leftover = async {
         // opened after the resize, which is part of what the head differs by
         let head = pools.backups.open_read_only(&start.base, None).await?;
-        Change::between(&pools.backups, &start.base, &start.point, &head).await
+        Change::beyond(&pools.backups, &start.base, &start.point, &head).await
     };
     let changed = Change::between(&pools.volumes, &request.image, &start.from, &from);
     let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
@@ -320,7 +333,9 @@ async fn source_point(request: &Request, source: &Image) -> Result<(Marker, Stri
     let on_volume = source.snapshots().await?;
     if let Some(snapshot) = request.snapshot {
         let point = require_snapshot(source, &on_volume, snapshot)?;
-        return Ok((Marker::new(request.backup, SystemTime::now()), point.name.clone()));
+        // the same at every attempt, as that of a marker is
+        let time = source.snapshot_time(point.id).await?;
+        return Ok((Marker::new(request.backup, time), point.name.clone()));
     }
     if let Some(marker) = only_marker(source, &on_volume, request.backup)? {
         let name = marker.name.clone();

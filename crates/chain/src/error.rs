@@ -42,6 +42,17 @@ pub enum Error {
         /// `pool/image`.
         image: String,
     },
+    /// A restore point was made that nobody could restore from.
+    #[error(
+        "the restore point {snapshot} was made on {image} but can not be opened; \
+         `rbd object-map rebuild {image}` mends the image if its object map is missing"
+    )]
+    ClosedPoint {
+        /// `pool/image`.
+        image: String,
+        /// The snapshot's name.
+        snapshot: String,
+    },
     /// The base is there, the backup's snapshot on it is not. Reading the head instead would give another
     /// point in time (format spec 3.6).
     #[error("{image} has no restore point of backup {backup}, but some of other backups")]

@@ -29,6 +29,11 @@ impl Features {
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// Whether all of `others` are among these.
+    pub const fn has(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
 }
 
 /// How an image is cut into objects.

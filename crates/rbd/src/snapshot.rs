@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rbd_sys as sys;
 
-use crate::error::{Error, Result, blocking, c_name, check};
+use crate::error::{Result, blocking, c_name, check};
+use crate::handle::ImageHandle;
 use crate::image::{Image, no_progress};
 
 /// A snapshot that a user made (those of groups, mirroring and the trash are not listed).
@@ -27,49 +28,31 @@ impl Image {
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
         let handle = self.handle.clone();
         blocking(move || {
-            let mut room: libc::c_int = 16;
-            loop {
-                let empty = sys::rbd_snap_info_t { id: 0, size: 0, name: std::ptr::null() };
-                let places = usize::try_from(room).unwrap_or(0) + 1;
-                let mut infos = vec![empty; places];
-                room = libc::c_int::try_from(places).unwrap_or(libc::c_int::MAX);
-                // SAFETY: `infos` has `room` places; librbd fills at most that many.
-                let code = unsafe { sys::rbd_snap_list(handle.raw, infos.as_mut_ptr(), &raw mut room) };
-                if code == -libc::ERANGE {
-                    continue; // `room` now says how many there are
+            let mut snapshots = Vec::new();
+            for snapshot in list(&handle)? {
+                let mut namespace = sys::RBD_SNAP_NAMESPACE_TYPE_USER;
+                // SAFETY: a live image and a place to write to.
+                let code = unsafe { sys::rbd_snap_get_namespace_type(handle.raw, snapshot.id, &raw mut namespace) };
+                if code == -libc::ENOENT {
+                    continue; // removed since the listing
                 }
-                let count = usize::try_from(check(code, "listing the snapshots of", &handle.path)?).unwrap_or(0);
-                let mut snapshots = Vec::with_capacity(count);
-                let mut failed = None;
-                for info in &infos[..count] {
-                    let mut namespace = sys::RBD_SNAP_NAMESPACE_TYPE_USER;
-                    // SAFETY: a live image and a place to write to.
-                    let code = unsafe { sys::rbd_snap_get_namespace_type(handle.raw, info.id, &raw mut namespace) };
-                    if code == -libc::ENOENT {
-                        continue; // removed since the listing
-                    }
-                    if code < 0 {
-                        failed = Some(Error::new("looking at a snapshot of", handle.path.clone(), code.into()));
-                        break;
-                    }
-                    if namespace == sys::RBD_SNAP_NAMESPACE_TYPE_USER {
-                        // SAFETY: a filled entry's name is a C string owned by librbd until the clean-up below.
-                        let name = unsafe { std::ffi::CStr::from_ptr(info.name) }.to_string_lossy().into_owned();
-                        snapshots.push(Snapshot { id: info.id, name, size: info.size });
-                    }
+                check(code, "looking at a snapshot of", &handle.path)?;
+                if namespace == sys::RBD_SNAP_NAMESPACE_TYPE_USER {
+                    snapshots.push(snapshot);
                 }
-                if count > 0 {
-                    // SAFETY: frees the names of the filled entries, once.
-                    unsafe { sys::rbd_snap_list_end(infos.as_mut_ptr()) };
-                }
-                if let Some(error) = failed {
-                    return Err(error);
-                }
-                snapshots.sort_by_key(|snapshot| snapshot.id);
-                return Ok(snapshots);
             }
+            Ok(snapshots)
         })
         .await
+    }
+
+    /// The youngest snapshot of any kind: of a user, a group, mirroring or the trash.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn youngest_snapshot(&self) -> Result<Option<Snapshot>> {
+        let handle = self.handle.clone();
+        blocking(move || Ok(list(&handle)?.pop())).await
     }
 
     /// Makes a snapshot. On an image whose exclusive lock another client holds this is asked of that client,
@@ -180,5 +163,34 @@ impl Image {
             check(code, what, &format!("{}@{name}", handle.path)).map(drop)
         })
         .await
+    }
+}
+
+/// The snapshots of every kind, oldest first.
+fn list(handle: &ImageHandle) -> Result<Vec<Snapshot>> {
+    let mut room: libc::c_int = 16;
+    loop {
+        let empty = sys::rbd_snap_info_t { id: 0, size: 0, name: std::ptr::null() };
+        let places = usize::try_from(room).unwrap_or(0) + 1;
+        let mut infos = vec![empty; places];
+        room = libc::c_int::try_from(places).unwrap_or(libc::c_int::MAX);
+        // SAFETY: `infos` has `room` places; librbd fills at most that many.
+        let code = unsafe { sys::rbd_snap_list(handle.raw, infos.as_mut_ptr(), &raw mut room) };
+        if code == -libc::ERANGE {
+            continue; // `room` now says how many there are
+        }
+        let count = usize::try_from(check(code, "listing the snapshots of", &handle.path)?).unwrap_or(0);
+        let named = infos[..count].iter().map(|info| {
+            // SAFETY: a filled entry's name is a C string owned by librbd until the clean-up below.
+            let name = unsafe { std::ffi::CStr::from_ptr(info.name) }.to_string_lossy().into_owned();
+            Snapshot { id: info.id, name, size: info.size }
+        });
+        let mut snapshots: Vec<Snapshot> = named.collect();
+        if count > 0 {
+            // SAFETY: frees the names of the filled entries, once.
+            unsafe { sys::rbd_snap_list_end(infos.as_mut_ptr()) };
+        }
+        snapshots.sort_by_key(|snapshot| snapshot.id);
+        return Ok(snapshots);
     }
 }

@@ -2,7 +2,7 @@
 
 use chain::names::{base_image, metadata_object, volume_image};
 use chain::restore::Plan;
-use chain::{BaseRef, create, metadata, restore};
+use chain::{BaseRef, Error, create, metadata, restore};
 use rbd::Features;
 use uuid::Uuid;
 
@@ -183,18 +183,85 @@ async fn a_commit_is_found_in_the_base_of_a_parent_whose_record_does_not_name_it
     world.finish().await;
 }
 
+/// What may have happened to the object map of a base's head.
+#[derive(Clone, Copy)]
+enum HeadMap {
+    Right,
+    Lost,
+    SwitchedOffAndOn,
+    Never,
+}
+
+impl HeadMap {
+    async fn befall(self, ceph: &Ceph, base: &str) {
+        let path = format!("{}/{base}", ceph.pools.backups.name());
+        match self {
+            Self::Right => {}
+            Self::Lost => {
+                let image = ceph.pools.backups.open_read_only(base, None).await.unwrap();
+                let map = format!("rbd_object_map.{}", image.id().await.unwrap());
+                assert!(ceph.pools.backups.remove_object(&map).await.unwrap(), "{map}");
+            }
+            // the new maps are empty, and marked as not to be believed
+            Self::SwitchedOffAndOn => {
+                cluster::rbd(&["feature", "disable", &path, "fast-diff", "object-map"]).await;
+                cluster::rbd(&["feature", "enable", &path, "object-map", "fast-diff"]).await;
+            }
+            Self::Never => {
+                cluster::rbd(&["feature", "disable", &path, "fast-diff", "object-map"]).await;
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn data_that_came_and_went_with_an_abandoned_backup_does_not_come_back() {
+    let ceph = Ceph::shared().await;
+    let maps = [HeadMap::Right, HeadMap::Lost, HeadMap::SwitchedOffAndOn, HeadMap::Never];
+    side_by_side(maps.map(|map| {
+        let ceph = ceph.clone();
+        async move {
+            let mut world = World::with_volume_on(&ceph, 16 * MIB).await;
+            world.write(0, 0, noise(1, MIB)).await;
+            let root = world.full(0).await;
+            // whole objects of base and volume, which are holes before and after
+            world.write(0, 4 * MIB, noise(2, 8 * MIB)).await;
+            let asked = world.ask(0, None, world.parents(0, None));
+            assert!(world.interrupt_create(&asked, Interruption::RefuseStep(COMMIT)).await.is_none());
+            world.abandon(&asked).await;
+            map.befall(&ceph, &world.backups[root].created.base).await;
+            world.discard(0, 4 * MIB, 8 * MIB).await;
+            if let HeadMap::Lost = map {
+                // librbd makes a snapshot without a map, too, which it can not open then
+                let asked = world.ask(0, None, world.parents(0, None));
+                let error = world.create(&asked).await.unwrap_err();
+                assert!(matches!(error, Error::ClosedPoint { .. }), "{error}");
+                assert!(error.to_string().contains("rbd object-map rebuild"), "{error}");
+                world.abandon(&asked).await;
+                let path = format!("{}/{}", ceph.pools.backups.name(), world.backups[root].created.base);
+                cluster::rbd(&["object-map", "rebuild", "--no-progress", &path]).await;
+            }
+            world.increment(0).await;
+            world.check_backups().await;
+            world.finish().await;
+        }
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_is_also_set_right_when_a_shorter_restore_point_lies_between() {
     let mut world = World::with_volume(16 * MIB).await;
-    world.write(0, 0, noise(1, MIB)).await;
-    world.full(0).await;
-    // whole objects of base and volume, which are holes before and after
-    world.write(0, 4 * MIB, noise(2, 8 * MIB)).await;
-    let asked = world.ask(0, None, world.parents(0, None));
-    assert!(world.interrupt_create(&asked, Interruption::RefuseStep(COMMIT)).await.is_none());
-    world.abandon(&asked).await;
-    world.discard(0, 4 * MIB, 8 * MIB).await;
-    world.increment(0).await;
+    world.write(0, 0, noise(1, 16 * MIB)).await;
+    let root = world.full(0).await;
+    world.resize(0, 5 * MIB).await;
+    let shorter = world.increment(0).await;
+    world.resize(0, 16 * MIB).await;
+    world.write(0, 12 * MIB, noise(2, 100 * KIB)).await;
+    // without its marker the shorter backup can not be the parent: the difference is taken over it
+    world.trim_marker(shorter).await;
+    let last = world.increment(0).await;
+    assert_eq!(world.backups[last].created.parent, Some(world.backups[root].id()));
     world.check_backups().await;
     world.finish().await;
 }

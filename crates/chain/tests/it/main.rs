@@ -6,7 +6,7 @@
 //! | `world` | volumes and backups on the cluster, and beside each the bytes it must have |
 //! | `interrupt` | stops an operation at a chosen place |
 //! | `history` | random histories of a world |
-//! | `chains`, `deletion`, `restores`, `interruptions`, `guests`, `space` | single cases, step by step |
+//! | `chains`, `deletion`, `restores`, `interruptions`, `vanishing`, `guests`, `space` | single cases, step by step |
 //!
 //! All of them need a cluster: see [`cluster::conf`] for how to give them one.
 
@@ -28,5 +28,7 @@ mod interruptions;
 mod restores;
 #[cfg(test)]
 mod space;
+#[cfg(test)]
+mod vanishing;
 #[cfg(test)]
 mod world;

@@ -463,7 +463,7 @@ impl World {
         }
     }
 
-    async fn keep_backup(&mut self, asked: &Asked, created: create::Created) -> usize {
+    pub(crate) async fn keep_backup(&mut self, asked: &Asked, created: create::Created) -> usize {
         let mut data_time = asked.at;
         let mut bytes = asked.bytes.clone();
         if let Some(snapshot) = asked.request.snapshot {
