@@ -91,8 +91,6 @@ bluestore block path =
 bluestore block db create = false
 bluestore block wal create = false
 bluestore cache size = 268435456
-osd snap trim sleep hdd = 0
-osd delete sleep hdd = 0
 memstore device bytes = {osd_bytes}
 """
 
