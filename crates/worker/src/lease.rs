@@ -113,44 +113,55 @@ impl Held {
         }
     }
 
-    /// Keeps the lease and records progress, for as long as this is polled.
+    /// Keeps the lease and records progress, for as long as this is polled and the job is ours. Neither waits
+    /// for the other: a record that hangs must not hide that the lease runs out.
     pub(crate) async fn keep(&self) {
+        tokio::select! {
+            () = self.renew() => {}
+            () = self.record_progress() => {}
+        }
+    }
+
+    /// Renews the lease; returns when it is lost.
+    async fn renew(&self) {
         let mut renewed = Instant::now();
         let mut ticks = tokio::time::interval(self.lease / 3);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.tick().await; // the first comes at once, and the claim has just given the lease
-        let mut progress = self.progress.subscribe();
-        let mut written = Instant::now();
         loop {
-            tokio::select! {
-                _ = ticks.tick() => match self.catalog.renew_job(&self.job, self.lease).await {
-                    Ok(cancel) => {
-                        renewed = Instant::now();
-                        if cancel {
-                            self.stop(Stop::Cancelled);
-                        }
+            ticks.tick().await;
+            let asked = Instant::now();
+            let answer = tokio::time::timeout(self.lease / 6, self.catalog.renew_job(&self.job, self.lease)).await;
+            match answer {
+                Ok(Ok(cancel)) => {
+                    renewed = asked; // the database counts from some time between the question and the answer
+                    if cancel {
+                        self.stop(Stop::Cancelled);
                     }
-                    Err(catalog::Error::Stale { .. }) => return self.stop(Stop::LeaseLost),
-                    Err(error) => {
-                        tracing::warn!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
-                            "the job's lease could not be renewed");
-                        // from here on another worker may take the job
-                        if renewed.elapsed() > self.lease * 2 / 3 {
-                            return self.stop(Stop::LeaseLost);
-                        }
-                    }
-                },
-                Ok(()) = progress.changed() => {
-                    let wait = PROGRESS_EVERY.saturating_sub(written.elapsed());
-                    tokio::time::sleep(wait).await;
-                    written = Instant::now();
-                    let Progress { examined, copied, total } = *progress.borrow_and_update();
-                    if let Err(error) = self.catalog.record_progress(&self.job, examined, copied, total).await {
-                        tracing::debug!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
-                            "the job's progress could not be recorded");
-                    }
+                    continue;
                 }
+                Ok(Err(catalog::Error::Stale { .. })) => return self.stop(Stop::LeaseLost),
+                Ok(Err(error)) => tracing::warn!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
+                    "the job's lease could not be renewed"),
+                Err(_) => tracing::warn!(job.id = %self.job.id, "the lease is not renewed: no answer in time"),
             }
+            // the next try may end too late: by then another worker may have taken the job
+            if renewed.elapsed() > self.lease * 2 / 3 {
+                return self.stop(Stop::LeaseLost);
+            }
+        }
+    }
+
+    /// Writes progress to the job's row, for ever.
+    async fn record_progress(&self) {
+        let mut progress = self.progress.subscribe();
+        while progress.changed().await.is_ok() {
+            let Progress { examined, copied, total } = *progress.borrow_and_update();
+            if let Err(error) = self.catalog.record_progress(&self.job, examined, copied, total).await {
+                tracing::debug!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
+                    "the job's progress could not be recorded");
+            }
+            tokio::time::sleep(PROGRESS_EVERY).await;
         }
     }
 

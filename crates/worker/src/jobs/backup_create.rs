@@ -18,14 +18,24 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId, incremental: b
         // reset or deleted before a worker came to it; the volume must still be given back
         return fail(held, id, Detail::BackupStatus, "the backup was no longer being created").await;
     };
-    let request = match request(&work) {
-        Ok(request) => request,
-        Err(why) => return fail(held, id, Detail::BackupStatus, &why).await,
-    };
+    let first = held.job.attempt == 1;
+    let unready = unready(&work);
+    if let (true, Some(why)) = (first, &unready) {
+        return fail(held, id, Detail::BackupStatus, why).await;
+    }
+    let request = request(&work);
     let pools = match scene.pools(work.backup.container.as_deref()).await {
         Ok(pools) => pools,
-        Err(error) => return fail(held, id, Detail::ServiceDown, &error.to_string()).await,
+        Err(error) if first => return fail(held, id, Detail::ServiceDown, &error.to_string()).await,
+        Err(error) => {
+            let why = format!("{error}; what an earlier attempt left is still there: delete the backup to remove it");
+            return fail(held, id, Detail::ServiceDown, &why).await;
+        }
     };
+    if let Some(why) = unready {
+        // an earlier attempt may have left something
+        return undo(scene, held, id, &pools, &request, &JobError::Failed(why)).await;
+    }
     let made = match given_up(held) {
         Some(error) => Err(error),
         None => create(&pools, &request, &held.control(&scene.budget)).await.map_err(JobError::from),
@@ -37,32 +47,34 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId, incremental: b
     }
 }
 
-/// What is to be made, or why it can not be.
-fn request(work: &BackupWork) -> Result<Request, String> {
+/// Why the backup can not be made, if it can not.
+fn unready(work: &BackupWork) -> Option<String> {
     let backup = &work.backup;
-    let Some(volume) = &work.volume else {
-        return Err(format!("volume {} no longer exists", backup.volume_id));
-    };
-    if !work.source_ready {
-        return Err(match backup.snapshot_id {
-            None => format!("volume {} is {} and not backing-up", volume.id, volume.status),
-            Some(snapshot) => format!("snapshot {snapshot} is no longer backing-up"),
-        });
+    match (&work.volume, backup.snapshot_id) {
+        (None, _) => Some(format!("volume {} no longer exists", backup.volume_id)),
+        (Some(_), _) if work.source_ready => None,
+        (Some(volume), None) => Some(format!("volume {} is {} and not backing-up", volume.id, volume.status)),
+        (Some(_), Some(snapshot)) => Some(format!("snapshot {snapshot} is no longer backing-up")),
     }
+}
+
+/// What is to be made.
+fn request(work: &BackupWork) -> Request {
+    let backup = &work.backup;
     let parents = work.parents.iter().map(|parent| BaseRef {
         backup: parent.id.0,
         volume: backup.volume_id.0,
         base: parent.service_metadata.as_deref().and_then(base_of),
         snapshot: parent.snapshot_id.map(|id| id.0),
     });
-    Ok(Request {
+    Request {
         backup: backup.id.0,
         volume: backup.volume_id.0,
         image: volume_image(backup.volume_id.0),
         snapshot: backup.snapshot_id.map(|id| id.0),
         parents: parents.collect(),
-        metadata: metadata::of_volume(volume),
-    })
+        metadata: work.volume.as_ref().map(metadata::of_volume).unwrap_or_default(),
+    }
 }
 
 async fn finish(
