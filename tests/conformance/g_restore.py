@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from .rows import Rows
+from .h_records import encoded, record, take
+from .rows import DRIVER, Rows
 from .server import BACKUPS_POOL, Paused, job_is_held, lease_was_renewed
 from .waiting import until
 from .wire import Answer, Client
@@ -131,16 +132,62 @@ def test_152_the_driver_fails(tenant, pools):
     assert message["user_message"] == "restore backup:Backup driver failed to restore backup."
 
 
-def test_153_a_restore_that_is_cancelled(tenant):
-    """A reset of the backup is what cancels its restore."""
+def ended(tenant, volume: str) -> str | None:
+    """The volume's status once its restore is over."""
+    return until(lambda: tenant.api.status("volume", volume), lambda status: status != "restoring-backup",
+                 "the restore's end")
+
+
+@pytest.mark.parametrize("status", ["available", "error"])
+def test_153_a_restore_that_is_cancelled(tenant, status):
+    """A reset of the backup is what cancels its restore; whatever it was set to, the backup has not suffered."""
     backup, target = tenant.backup(tenant.volume()), tenant.volume()
     with Paused(tenant.server.lab):
         restore(tenant.api, backup, volume_id=target).expect(202)
         job_is_held(tenant.server, backup)
-        tenant.api.action("backup", backup, "os-reset_status", {"status": "available"}).empty(202)
+        tenant.api.action("backup", backup, "os-reset_status", {"status": status}).empty(202)
         lease_was_renewed(tenant.server, backup)
-    until(lambda: tenant.api.status("volume", target), lambda status: status != "restoring-backup", "the restore's end")
-    assert (tenant.api.status("volume", target), tenant.api.status("backup", backup)) == ("error", "available")
+        assert tenant.api.status("backup", backup) == status
+    assert (ended(tenant, target), tenant.api.status("backup", backup)) == ("error", "available")
+
+
+def test_another_restore_while_a_cancelled_one_ends(tenant):
+    """The end of the one is not taken for the end of the other."""
+    backup, first, second = tenant.backup(tenant.volume()), tenant.volume(), tenant.volume()
+    with Paused(tenant.server.lab):
+        restore(tenant.api, backup, volume_id=first).expect(202)
+        job_is_held(tenant.server, backup)
+        tenant.api.action("backup", backup, "os-reset_status", {"status": "available"}).empty(202)
+        restore(tenant.api, backup, volume_id=second).expect(202)
+    assert (ended(tenant, first), ended(tenant, second)) == ("error", "available")
+    assert tenant.api.status("backup", backup) == "available"
+
+
+@pytest.mark.parametrize("fields", [{"name": "new"}, {"volume_id": "existing"}])
+def test_of_another_drivers(tenant, fields):
+    other = "cinder.backup.drivers.nfs.NFSBackupDriver"
+    backup, existing = tenant.backup(tenant.volume()), tenant.volume()
+    tenant.rows.set("backups", backup, service=other)
+    fields = {key: existing if value == "existing" else value for key, value in fields.items()}
+    target = restore(tenant.api, backup, **fields).expect(202)["restore"]["volume_id"]
+    assert (ended(tenant, target), tenant.api.status("backup", backup)) == ("error", "available")
+    # Neither is it ours to delete.
+    tenant.api.delete(f"/backups/{backup}").empty(202)
+    seen = until(lambda: tenant.api.show("backup", backup), lambda seen: seen["status"] != "deleting", "the delete's end")
+    assert (seen["status"], seen["fail_reason"]) == (
+        "error", f"Delete backup aborted, the backup service currently configured [{DRIVER}] is not the backup service "
+                 f"that was used to create this backup [{other}].")
+
+
+def test_of_a_record_of_another_drivers(tenant):
+    """An import makes the backup ours, whoever the record says has made it; its bytes are not there."""
+    made = record(service="cinder.backup.drivers.nfs.NFSBackupDriver", size=1)
+    take(tenant.api, encoded(made), service="").expect(201)
+    tenant.await_status("backup", made["id"], "available")
+    assert tenant.rows.get("backups", made["id"])["service"] == DRIVER
+    target = tenant.volume()
+    restore(tenant.api, made["id"], volume_id=target).expect(202)
+    assert (ended(tenant, target), tenant.api.status("backup", made["id"])) == ("error_restoring", "available")
 
 
 def test_154_what_the_volume_says_of_its_origin(tenant):

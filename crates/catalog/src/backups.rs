@@ -23,7 +23,7 @@ pub use create::{CreateRejected, NewBackup};
 pub use delete::DeleteRejected;
 pub use import::{ImportRejected, NewImport};
 pub use read::{BackupView, TABLE};
-pub use record::{Backup, NO_VOLUME, Status};
+pub use record::{AnotherDriver, Backup, NO_VOLUME, Status};
 pub use reset::ResetRejected;
 pub use restore::{Restore, RestoreRejected, Restoring, Target};
 pub use update::BackupChange;

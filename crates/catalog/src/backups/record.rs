@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::DRIVER;
 use crate::page::Scope;
 use crate::text_enum::text_enum;
 use crate::{BackupId, Metadata, ProjectId, Result, SnapshotId, Time, UserId, VolumeId};
@@ -84,7 +85,26 @@ pub struct Backup {
     pub deleted_at: Option<Time>,
 }
 
+/// A backup that another driver made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the backup service currently configured [{DRIVER}] is not the backup service that was used to create this backup [{0}]"
+)]
+pub struct AnotherDriver(String);
+
 impl Backup {
+    /// Says so where another driver than ours made it: its data is not for us to touch. A name of ours from
+    /// before drivers were classes is the beginning of today's (format spec 6.2).
+    ///
+    /// # Errors
+    /// Another driver made it.
+    pub fn must_be_ours(&self) -> std::result::Result<(), AnotherDriver> {
+        match &self.service {
+            Some(service) if !DRIVER.starts_with(service.as_str()) => Err(AnotherDriver(service.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// The zone whose workers are meant to work on it.
     pub fn zone(&self) -> Option<&str> {
         self.availability_zone.as_deref().filter(|zone| !zone.is_empty())

@@ -1,5 +1,6 @@
 //! Restores of backups.
 
+use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::backup::backup_message;
@@ -42,14 +43,14 @@ pub struct RestoredMetadata {
 }
 
 impl Catalog {
-    /// Reads what is to be restored. `None` when the backup is gone or no longer `restoring`.
+    /// Reads what is to be restored. `None` when the backup is gone or no longer `restoring` to this volume.
     ///
     /// # Errors
     /// The database failed.
     pub async fn begin_restore(&self, id: BackupId, volume: VolumeId) -> Result<Option<RestoreWork>> {
         let mut tx = self.pool.begin().await?;
         let Some(backup) = backup_row(&mut tx, id).await? else { return Ok(None) };
-        if backup.status != Status::Restoring {
+        if !is_restored_to(&backup, volume) {
             return Ok(None);
         }
         let (service_metadata,): (Option<String>,) = sqlx::query_as(
@@ -68,7 +69,7 @@ impl Catalog {
 
     /// Records that a restore was done: the backup and the volume are available, and the volume carries what
     /// the backup says about its source. A restore whose backup's status was changed meanwhile counts as
-    /// cancelled: the volume becomes `error` (API spec 5.2).
+    /// cancelled: the volume becomes `error`, the backup is available again (API spec 5.2).
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -80,23 +81,15 @@ impl Catalog {
         restored: &RestoredMetadata,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        let backup = backup_row(&mut tx, id).await?;
-        if backup.as_ref().is_none_or(|backup| backup.status != Status::Restoring) {
-            sqlx::query("UPDATE volumes SET status = 'error', updated_at = now() WHERE id = $1 AND status IN ('restoring-backup', 'creating')")
-                .bind(volume)
-                .execute(&mut *tx)
-                .await?;
+        let backup = backup_row(&mut tx, id).await?.filter(|backup| is_restored_to(backup, volume));
+        release_backup(&mut tx, id, volume).await?;
+        let Some(backup) = backup else {
+            leave_volume(&mut tx, volume, volumes::Status::Error).await?;
             jobs::end(&mut tx, job, JobEnd::Failed("the backup's status was changed during the restore")).await?;
             tx.commit().await?;
             return Ok(());
-        }
-        sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1 AND status = $3")
-            .bind(id)
-            .bind(Status::Available)
-            .bind(Status::Restoring)
-            .execute(&mut *tx)
-            .await?;
-        if let (Some(backup), Some(row)) = (backup, volume_row(&mut tx, volume).await?) {
+        };
+        if let Some(row) = volume_row(&mut tx, volume).await? {
             let target = apply(&backup, &row, restored);
             sqlx::query(
                 "UPDATE volumes
@@ -119,7 +112,8 @@ impl Catalog {
     }
 
     /// Records that a restore failed: the backup is not damaged by that and is available again, the volume's
-    /// content is undefined and its status says so (API spec 5.2).
+    /// content is undefined and its status says so: `error_restoring`, or `error` where the restore was cancelled
+    /// or the backup is another driver's (API spec 5.2, 5.6).
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -133,29 +127,53 @@ impl Catalog {
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         if let Some(backup) = backup_row(&mut tx, id).await? {
-            let cancelled = backup.status != Status::Restoring;
-            sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1 AND status = $3")
-                .bind(id)
-                .bind(Status::Available)
-                .bind(Status::Restoring)
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query(
-                "UPDATE volumes
-                    SET status = CASE WHEN status = 'creating' OR $2 THEN 'error' ELSE 'error_restoring' END,
-                        updated_at = now()
-                  WHERE id = $1 AND status IN ('restoring-backup', 'creating') AND deleted_at IS NULL",
-            )
-            .bind(volume)
-            .bind(cancelled)
-            .execute(&mut *tx)
-            .await?;
+            let tried = is_restored_to(&backup, volume) && backup.must_be_ours().is_ok();
+            release_backup(&mut tx, id, volume).await?;
+            let left = if tried { volumes::Status::ErrorRestoring } else { volumes::Status::Error };
+            leave_volume(&mut tx, volume, left).await?;
             messages::add(&mut tx, &backup_message(job, id, Action::RestoreBackup, detail)).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Whether this restore is still wanted. A backup whose status was reset may be restored to another volume by now.
+fn is_restored_to(backup: &Backup, volume: VolumeId) -> bool {
+    backup.status == Status::Restoring && backup.restore_volume_id == Some(volume)
+}
+
+/// The backup is available again after its restore to this volume, however that ended: nothing was written to it.
+/// `error` can only be an administrator's reset, which is what cancels a restore.
+async fn release_backup(tx: &mut PgConnection, id: BackupId, volume: VolumeId) -> Result<()> {
+    sqlx::query(
+        "UPDATE backups SET status = $3, updated_at = now()
+          WHERE id = $1 AND restore_volume_id = $2 AND status = ANY($4) AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .bind(volume)
+    .bind(Status::Available)
+    .bind([Status::Restoring, Status::Error])
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Leaves a volume that was not restored in this status; one that was being made for it has no content to lose.
+async fn leave_volume(tx: &mut PgConnection, id: VolumeId, left: volumes::Status) -> Result<()> {
+    sqlx::query(
+        "UPDATE volumes SET status = CASE WHEN status = $3 THEN $4 ELSE $2 END, updated_at = now()
+          WHERE id = $1 AND status = ANY($5) AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .bind(left)
+    .bind(volumes::Status::Creating)
+    .bind(volumes::Status::Error)
+    .bind([volumes::Status::RestoringBackup, volumes::Status::Creating])
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The volume as it is after the restore.

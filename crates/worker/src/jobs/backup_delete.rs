@@ -16,6 +16,9 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
         if let Some(error) = given_up(held) {
             return Err(error);
         }
+        if let Err(another) = work.backup.must_be_ours() {
+            return Err(JobError::Failed(format!("Delete backup aborted, {another}.")));
+        }
         // a backup that no worker ever took has nothing anywhere: neither is there anything to look for, nor
         // does it matter whether the pool that was asked for can be reached
         if work.backup.service.is_none() {

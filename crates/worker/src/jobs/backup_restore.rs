@@ -24,6 +24,10 @@ pub(super) async fn run(
         let why = format!("volume {volume} is gone, or no longer waits for a restore");
         return fail(held, id, volume, Detail::VolumeStatus, &why).await;
     };
+    if let Err(another) = work.backup.must_be_ours() {
+        let why = format!("Restore backup aborted, {another}.");
+        return fail(held, id, volume, Detail::DriverRestoreFailed, &why).await;
+    }
     let size = images::bytes(target.size_gib);
     match write(scene, held, &work, volume, new_volume.then_some(size)).await {
         Ok(restored) => {

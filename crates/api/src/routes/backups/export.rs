@@ -3,7 +3,7 @@
 //! Everything that a record says is in the row, so no worker has to be asked; that there is one is checked
 //! all the same, as clients know it.
 
-use catalog::backups::{DRIVER, Status};
+use catalog::backups::Status;
 use identity::Rule;
 use serde_json::json;
 
@@ -25,13 +25,7 @@ pub(super) async fn export(call: Call) -> Result<Reply, ApiError> {
     let Some(service) = &backup.service else {
         return Err(ApiError::invalid_backup("Backup was never taken by a backup service."));
     };
-    // older releases recorded the module without the class
-    if !DRIVER.starts_with(service.as_str()) {
-        return Err(ApiError::invalid_backup(format!(
-            "Export record aborted, the backup service currently configured [{DRIVER}] is not the backup service that \
-             was used to create this backup [{service}]."
-        )));
-    }
+    backup.must_be_ours().map_err(|another| ApiError::invalid_backup(format!("Export record aborted, {another}.")))?;
     let dependents = call.catalog().count_dependents(backup.id).await?;
     Reply::ok(&json!({ "backup-record": {
         "backup_service": service,
