@@ -1,0 +1,166 @@
+//! What a worker records of backups, also when an answer was lost or the row was changed meanwhile.
+
+use std::time::Duration;
+
+use catalog::backups::NewBackup;
+use catalog::jobs::{Job, JobSpec, Lane};
+use catalog::services::BACKUP_BINARY;
+use catalog::work::{BackupOutcome, Worker};
+use catalog::{BackupId, Error, Metadata, UserId, VolumeId};
+
+use crate::support::{Database, project, scope, with_database};
+
+const LEASE: Duration = Duration::from_mins(1);
+
+/// A backup that a worker has begun, with its job.
+async fn begun(database: &Database) -> (BackupId, Job, VolumeId) {
+    let volume = database.available_volume(1).await;
+    let (id, job) = begun_of(database, volume, false).await;
+    (id, job, volume)
+}
+
+async fn begun_of(database: &Database, volume: VolumeId, incremental: bool) -> (BackupId, Job) {
+    let catalog = &database.catalog;
+    let new = NewBackup {
+        project: project(),
+        user: UserId::from("alice"),
+        volume,
+        snapshot: None,
+        name: None,
+        description: None,
+        container: None,
+        availability_zone: None,
+        metadata: Metadata::new(),
+        incremental,
+        force: false,
+    };
+    let id = catalog.create_backup(&new, &scope(), None).await.unwrap().unwrap().backup.id;
+    let job = catalog.claim_job("one", "lab", Lane::Copy, LEASE).await.unwrap().unwrap();
+    let worker = Worker { host: "lab".to_owned(), zone: "nova".to_owned(), service: "ceph".to_owned() };
+    assert!(catalog.begin_backup(id, incremental, "backups", &worker).await.unwrap().is_some());
+    (id, job)
+}
+
+fn outcome(volume: VolumeId, id: BackupId, parent: Option<BackupId>) -> BackupOutcome {
+    BackupOutcome { base: format!("volume-{volume}.backup.{}", parent.unwrap_or(id)), parent }
+}
+
+async fn status(database: &Database, id: BackupId) -> String {
+    sqlx::query_scalar("SELECT status FROM backups WHERE id = $1").bind(id).fetch_one(&database.sql).await.unwrap()
+}
+
+async fn reset(database: &Database, id: BackupId, status: &str) {
+    sqlx::query("UPDATE backups SET status = $2 WHERE id = $1")
+        .bind(id)
+        .bind(status)
+        .execute(&database.sql)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_outcome_is_recorded_once_also_when_its_answer_was_lost() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (full, job, volume) = begun(database).await;
+        assert!(catalog.finish_backup(&job, full, &outcome(volume, full, None), false).await.unwrap());
+        let (id, job) = begun_of(database, volume, true).await;
+        for call in ["the one whose answer was lost", "the repeated one"] {
+            let recorded = catalog.finish_backup(&job, id, &outcome(volume, id, None), true).await.unwrap();
+            assert!(recorded, "{call}: it must not be taken for somebody else's change, and undone");
+            assert_eq!(status(database, id).await, "available");
+        }
+        let told: i64 = sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&database.sql).await.unwrap();
+        assert_eq!(told, 1, "the user is told once that the increment became a full backup");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_the_job_records_nothing() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (id, job, volume) = begun(database).await;
+        sqlx::query("UPDATE jobs SET lease_until = now() - interval '1 s'").execute(&database.sql).await.unwrap();
+        let taken = catalog.claim_job("two", "lab", Lane::Copy, LEASE).await.unwrap().unwrap();
+        assert_eq!(taken.attempt, 2);
+        let late = catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await;
+        assert!(matches!(late, Err(Error::Stale { .. })), "{late:?}");
+        assert_eq!(status(database, id).await, "creating");
+        assert!(catalog.finish_backup(&taken, id, &outcome(volume, id, None), false).await.unwrap());
+        assert_eq!(status(database, id).await, "available");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_that_was_reset_while_it_was_made_is_not_recorded_and_its_job_is_still_held() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (id, job, volume) = begun(database).await;
+        reset(database, id, "error").await;
+        assert!(!catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await.unwrap());
+        assert_eq!(status(database, id).await, "error");
+        assert!(!catalog.renew_job(&job, LEASE).await.unwrap(), "what was made must still be removed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_backup_names_its_base_before_it_is_made_and_an_increment_does_not() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let named = async |id: BackupId| -> Option<String> {
+            sqlx::query_scalar("SELECT service_metadata FROM backups WHERE id = $1")
+                .bind(id)
+                .fetch_one(&database.sql)
+                .await
+                .unwrap()
+        };
+        let (id, job, volume) = begun(database).await;
+        assert_eq!(named(id).await, Some(format!(r#"{{"base": "volume-{volume}.backup.{id}"}}"#)));
+        assert!(catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await.unwrap());
+        let (increment, _) = begun_of(database, volume, true).await;
+        assert_eq!(named(increment).await, None, "its parent is chosen by what is on disk");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_whose_data_is_gone_is_gone_whatever_its_status_was_set_to() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (id, job, volume) = begun(database).await;
+        assert!(catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await.unwrap());
+        catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
+        catalog.delete_backup(id, &scope(), None).await.unwrap().unwrap();
+        let job = catalog.claim_job("one", "lab", Lane::Light, LEASE).await.unwrap().unwrap();
+        assert!(catalog.begin_backup_delete(id).await.unwrap().is_some());
+        reset(database, id, "available").await;
+        catalog.finish_backup_delete(&job, id).await.unwrap();
+        assert_eq!(status(database, id).await, "deleted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_is_not_deleted_while_it_is_restored_to_any_volume() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (backup, elsewhere) = (BackupId::random(), VolumeId::random());
+        let mut tx = database.sql.begin().await.unwrap();
+        let restore = JobSpec::BackupRestore { backup, volume: elsewhere, new_volume: true };
+        let delete = JobSpec::BackupDelete { backup, volume: VolumeId::random() };
+        for spec in [&restore, &delete] {
+            catalog::jobs::enqueue(&mut tx, spec, &project(), None).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let restoring = catalog.claim_job("one", "lab", Lane::Copy, LEASE).await.unwrap().unwrap();
+        assert_eq!(restoring.spec, restore);
+        assert!(catalog.claim_job("two", "lab", Lane::Light, LEASE).await.unwrap().is_none());
+        catalog.end_job(&restoring, catalog::jobs::JobEnd::Done).await.unwrap();
+        let deleting = catalog.claim_job("two", "lab", Lane::Light, LEASE).await.unwrap().unwrap();
+        assert_eq!(deleting.spec, delete);
+    })
+    .await;
+}
