@@ -14,6 +14,11 @@ pub struct DeleteWork {
     pub backup: Backup,
     /// Its `service_metadata`, or that of its parent where it has none (format spec 1.1).
     pub service_metadata: Option<String>,
+    /// Whether it failed before it was known which image it would go to.
+    pub failed: bool,
+    /// Then the `service_metadata` of the volume's other backups, one of which an attempt may have chosen as its
+    /// parent.
+    pub elsewhere: Vec<String>,
     /// Whether no other live backup of the volume could live in the legacy base image (format spec 5.3 c).
     pub sole_legacy: bool,
 }
@@ -29,8 +34,8 @@ impl Catalog {
         if backup.status != Status::Deleting {
             return Ok(None);
         }
-        let (service_metadata,): (Option<String>,) = sqlx::query_as(
-            "SELECT COALESCE(b.service_metadata, p.service_metadata)
+        let (own, service_metadata): (Option<String>, Option<String>) = sqlx::query_as(
+            "SELECT b.service_metadata, COALESCE(b.service_metadata, p.service_metadata)
                FROM backups AS b LEFT JOIN backups AS p ON p.id = b.parent_id WHERE b.id = $1",
         )
         .bind(id)
@@ -45,8 +50,22 @@ impl Catalog {
         .bind(id)
         .fetch_one(&mut *tx)
         .await?;
+        let failed = own.is_none() && backup.fail_reason.is_some();
+        let elsewhere = if failed {
+            sqlx::query_scalar(
+                "SELECT DISTINCT service_metadata FROM backups
+                  WHERE volume_id = $1 AND id <> $2 AND deleted_at IS NULL AND service_metadata IS NOT NULL
+                  ORDER BY service_metadata",
+            )
+            .bind(backup.volume_id)
+            .bind(id)
+            .fetch_all(&mut *tx)
+            .await?
+        } else {
+            Vec::new()
+        };
         tx.commit().await?;
-        Ok(Some(DeleteWork { backup, service_metadata, sole_legacy: !others }))
+        Ok(Some(DeleteWork { backup, service_metadata, failed, elsewhere, sole_legacy: !others }))
     }
 
     /// Records that a backup is gone, whatever its status was set to meanwhile: its data is. Its quota is free

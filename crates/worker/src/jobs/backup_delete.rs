@@ -1,10 +1,12 @@
 //! Deleting a backup.
 
 use catalog::BackupId;
+use catalog::work::DeleteWork;
+use chain::BaseRef;
 use chain::delete::{Request, delete};
 use chain::names::volume_image;
 
-use super::{Outcome, Scene, base_ref, given_up, nothing_to_do};
+use super::{Outcome, Scene, base_of, base_ref, given_up, nothing_to_do};
 use crate::JobError;
 use crate::lease::Held;
 
@@ -33,15 +35,10 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
             }
             Err(error) => return Err(error.into()),
         };
-        // what failed before its image was known must not be looked for by guessing
-        let failed = work.service_metadata.is_none() && work.backup.fail_reason.is_some();
-        let request = Request {
-            reference: base_ref(&work.backup, work.service_metadata.as_deref()),
-            image: volume_image(work.backup.volume_id.0),
-            sole_legacy: work.sole_legacy,
-            failed,
-        };
-        delete(&pools, &request, &held.control(&scene.budget)).await?;
+        let control = held.control(&scene.budget);
+        for request in requests(&work) {
+            delete(&pools, &request, &control).await?;
+        }
         Ok(())
     };
     match removed.await {
@@ -54,4 +51,25 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
         }
     }
     Ok(Outcome::Recorded)
+}
+
+/// Where the backup may be: most often one place. One that failed before its image was known may have left its
+/// restore point in that of any parent, and owns nothing without such a proof.
+fn requests(work: &DeleteWork) -> Vec<Request> {
+    let own = Request {
+        reference: base_ref(&work.backup, work.service_metadata.as_deref()),
+        image: volume_image(work.backup.volume_id.0),
+        sole_legacy: work.sole_legacy,
+        failed: work.failed,
+    };
+    let mut requests = vec![own.clone()];
+    if work.failed {
+        let nowhere = BaseRef { base: None, ..own.reference.clone() };
+        let elsewhere = work.elsewhere.iter().filter_map(|metadata| base_of(metadata));
+        let references = elsewhere.map(|base| BaseRef { base: Some(base), ..own.reference.clone() });
+        // a record that names a strange image is none: it is not followed
+        let references = std::iter::once(nowhere).chain(references.filter(|reference| reference.check().is_ok()));
+        requests.extend(references.map(|reference| Request { reference, ..own.clone() }));
+    }
+    requests
 }
