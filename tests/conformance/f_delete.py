@@ -150,3 +150,22 @@ def test_137_by_force_by_a_member(people):
 def test_138_what_a_force_delete_may_carry(api, rows, value):
     # Valid to the schema: what answers is the driver (test_135).
     api.action("backup", rows.backup(), "os-force_delete", value).fault(405, "badMethod", NO_FORCE)
+
+
+def test_what_a_failed_increment_left_in_any_parents_base_goes_with_it(tenant, pools):
+    """No case of the spec's: its record names no base, and the parent that was chosen need not be the newest."""
+    volume = tenant.volume()
+    chosen, newest = tenant.backup(volume), tenant.backup(volume)
+    failed = tenant.rows.backup(volume, status="error", fail_reason="the worker went away",
+                                parent_id=newest, service_metadata=None)
+    left = f"backup.{failed}.snap.1795326352.5"
+    places = [(VOLUMES_POOL, f"volume-{volume}"), (BACKUPS_POOL, f"volume-{volume}.backup.{chosen}")]
+    for pool, image in places:
+        with pools.open(pool, image, writable=True) as opened:
+            opened.create_snap(left)
+    tenant.api.delete(f"/backups/{failed}").empty(202)
+    tenant.await_gone("backup", failed)
+    for pool, image in places:
+        assert pools.backup_snapshots(pool, image, failed) == []
+    for backup in (chosen, newest):  # nothing of theirs went along
+        assert len(pools.backup_snapshots(BACKUPS_POOL, f"volume-{volume}.backup.{backup}", backup)) == 1
