@@ -67,13 +67,20 @@ impl Default for Api {
 }
 
 /// `[database]`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Database {
     /// `postgres://user:password@host:port/database`
     pub url: String,
     /// How many connections each of API and worker may hold.
     pub connections: u32,
+}
+
+/// Without the URL, which holds a password.
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("connections", &self.connections).finish_non_exhaustive()
+    }
 }
 
 impl Default for Database {
@@ -337,6 +344,14 @@ mod tests {
         user = "b"
         pool = "backups"
     "#;
+
+    #[test]
+    fn a_configuration_can_be_printed_without_its_passwords() {
+        let mut config = parse(GOOD).unwrap();
+        "postgres://user:planted@localhost/x".clone_into(&mut config.database.url);
+        "planted".clone_into(&mut config.auth.keystone.password);
+        assert!(!format!("{config:?}").contains("planted"));
+    }
 
     fn parse(text: &str) -> anyhow::Result<Config> {
         read(Figment::new().merge(Toml::string(text)))
