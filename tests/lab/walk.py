@@ -386,7 +386,7 @@ class Walk:
         """The OSD takes away what deleted snapshots held when it finds the time: that needs a wait."""
         deadline = time.monotonic() + patience
         while (left := self.pools.objects(pool)) and time.monotonic() < deadline:
-            time.sleep(0.1)
+            time.sleep(0.1)  # an outside observer: Ceph tells nobody when an object is gone
         return left if len(left) <= 10 else [*left[:10], f"and {len(left) - 10} more"]
 
     def _chain_image(self, root: Backup) -> str:
