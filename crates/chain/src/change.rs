@@ -7,9 +7,15 @@ use rbd::{DiffMode, Extent, Features, Image, Layout, Pool};
 use crate::error::Result;
 use crate::extents::union;
 
-/// How much of an image one diff call covers, bytes: some hundred objects, so that its list stays small
-/// while the calls stay few.
+/// How much of an image the first diff call covers, bytes: some hundred objects, so that its list stays small.
 const STRIDE: u64 = 1 << 30;
+
+/// How much one diff call covers at most, bytes. Each call ends when its last object has answered, so that where
+/// little is found few calls are better.
+const LONGEST_STRIDE: u64 = 16 << 30;
+
+/// How many extents are few.
+const FEW: usize = 4096;
 
 /// What may differ in an image between two points in time.
 #[derive(Debug)]
@@ -99,6 +105,7 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
     changes: [Option<&'a Change>; 2],
+    first_stride: u64,
     stride: u64,
     at: u64,
     end: u64,
@@ -110,10 +117,12 @@ impl<'a> Walk<'a> {
         // a diff of a striped image is only right when it starts where the striping does
         let (one_period, other_period) = (one.layout.period(), other.map_or(1, |change| change.layout.period()));
         let period = common_multiple(one_period, other_period);
-        Self { changes: [Some(one), other], stride: STRIDE.next_multiple_of(period), at: 0, end }
+        let stride = STRIDE.next_multiple_of(period);
+        Self { changes: [Some(one), other], first_stride: stride, stride, at: 0, end }
     }
 
-    /// The extents of the next range, with where that range ends. `None` at the end.
+    /// The extents of the next range, with where that range ends. `None` at the end. Ranges grow where little is
+    /// found.
     pub(crate) async fn next(&mut self) -> Result<Option<(Vec<Extent>, u64)>> {
         if self.at >= self.end {
             return Ok(None);
@@ -123,7 +132,14 @@ impl<'a> Walk<'a> {
         let lists = futures_util::future::try_join(extents_of(one, range.clone()), extents_of(other, range.clone()));
         let (one, other) = lists.await?;
         self.at = range.end;
-        Ok(Some((union(one, &other), range.end)))
+        let found = union(one, &other);
+        // twice a multiple of the period is one
+        self.stride = match self.stride * 2 {
+            longer if found.len() <= FEW && longer <= LONGEST_STRIDE => longer,
+            _ if found.len() > FEW => self.first_stride,
+            _ => self.stride,
+        };
+        Ok(Some((found, range.end)))
     }
 
     /// Whether there is nothing at all. Looks only as far as the first extent.
