@@ -174,6 +174,14 @@ impl JobSpec {
 }
 
 impl Lane {
+    /// Its name in the index of the waiting jobs.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Light => "light",
+        }
+    }
+
     fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::Copy => &["backup_create", "backup_restore"],
@@ -207,6 +215,17 @@ pub struct Job {
     pub attempt: i32,
     /// The last step that an earlier attempt recorded.
     pub step: Option<String>,
+}
+
+/// What a candidate for a claim fulfils, besides its state: its kind is of the lane (`$3`), none of its keys is
+/// held, and the backup service of the worker's host (`$4`) is not disabled if it is a backup's.
+macro_rules! runnable {
+    () => {
+        "kind = ANY($3)
+         AND NOT EXISTS (SELECT 1 FROM job_locks WHERE key = ANY(candidate.lock_keys) AND job_id <> candidate.id)
+         AND NOT (kind LIKE 'backup%' AND EXISTS (
+                     SELECT 1 FROM services WHERE binary_name = 'cinder-backup' AND host = $4 AND disabled))"
+    };
 }
 
 #[derive(FromRow)]
@@ -315,8 +334,8 @@ fn stale(id: JobId) -> Error {
 }
 
 impl Catalog {
-    /// Claims the oldest job of the lane that may run now: one that is ready, or one whose worker let its
-    /// lease run out. `None` when there is none. A disabled `cinder-backup` service of `host` claims no
+    /// Claims the oldest job of the lane that may run now: one whose worker let its lease run out, else one that
+    /// is ready. `None` when there is none. A disabled `cinder-backup` service of `host` claims no
     /// backup jobs.
     ///
     /// # Errors
@@ -324,31 +343,31 @@ impl Catalog {
     pub async fn claim_job(&self, worker: &str, host: &str, lane: Lane, lease: Duration) -> Result<Option<Job>> {
         let mut tx = self.pool.begin().await?;
         let row: Option<JobRow> = sqlx::query_as(
-            "WITH next AS (
-                 SELECT id
-                   FROM jobs AS candidate
-                  WHERE (   (state = 'ready' AND run_at <= now())
-                         OR (state = 'running' AND lease_until < now()))
-                    AND kind = ANY($3)
-                    AND NOT EXISTS (SELECT 1 FROM job_locks
-                                     WHERE key = ANY(candidate.lock_keys) AND job_id <> candidate.id)
-                    AND NOT (kind LIKE 'backup%' AND EXISTS (
-                                SELECT 1 FROM services
-                                 WHERE binary_name = 'cinder-backup' AND host = $4 AND disabled))
-                  ORDER BY run_at, created_at
-                  LIMIT 1
-                    FOR UPDATE SKIP LOCKED)
-             UPDATE jobs
-                SET state = 'running', worker = $1, lease_until = now() + $2 * interval '1 second',
-                    attempt = attempt + 1, updated_at = now()
-               FROM next
-              WHERE jobs.id = next.id
-          RETURNING jobs.id, spec, project_id, request_id, worker, attempt, step, lock_keys",
+            // two steps, because only each by itself follows an index; the second is taken where the first finds none
+            concat!(
+                "WITH lapsed AS (
+                     SELECT id FROM jobs AS candidate
+                      WHERE state = 'running' AND lease_until < now() AND ",
+                runnable!(),
+                " ORDER BY run_at, created_at LIMIT 1 FOR UPDATE SKIP LOCKED),
+                      ready AS (
+                     SELECT id FROM jobs AS candidate
+                      WHERE state = 'ready' AND run_at <= now() AND NOT EXISTS (SELECT 1 FROM lapsed)
+                        AND (CASE WHEN kind IN ('backup_create', 'backup_restore') THEN 'copy' ELSE 'light' END) = $5 AND ",
+                runnable!(),
+                " ORDER BY run_at, created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 UPDATE jobs
+                    SET state = 'running', worker = $1, lease_until = now() + $2 * interval '1 second',
+                        attempt = attempt + 1, updated_at = now()
+                  WHERE id = (SELECT id FROM lapsed UNION ALL SELECT id FROM ready)
+              RETURNING id, spec, project_id, request_id, worker, attempt, step, lock_keys"
+            ),
         )
         .bind(worker)
         .bind(lease.as_secs_f64())
         .bind(lane.kinds())
         .bind(host)
+        .bind(lane.name())
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -488,9 +507,9 @@ impl Catalog {
         const BATCH: i64 = 1000;
         Ok(sqlx::query(
             "DELETE FROM jobs
-              WHERE id IN (SELECT id FROM jobs
-                            WHERE finished_at < now() - $1 * interval '1 second'
-                            ORDER BY finished_at LIMIT $2)",
+              WHERE id = ANY (ARRAY(SELECT id FROM jobs
+                                     WHERE finished_at < now() - $1 * interval '1 second'
+                                     ORDER BY finished_at LIMIT $2))",
         )
         .bind(keep.as_secs_f64())
         .bind(BATCH)

@@ -168,10 +168,21 @@ pub enum Filter {
     HasMetadata(&'static str, serde_json::Map<String, serde_json::Value>),
     /// The column's time compares so with this one.
     Time(&'static Column, Comparison, crate::Time),
+    /// The texts that this SQL query finds for the row have this one among them.
+    Among(&'static str, String),
     /// All of these hold; with none it holds for every row.
     All(Vec<Filter>),
+    /// One of these holds, or more.
+    Any(Vec<Filter>),
     /// Nothing matches: the filter names something that does not exist.
     Never,
+}
+
+impl Filter {
+    /// Whether it leaves one project's records.
+    fn is_project(&self) -> bool {
+        matches!(self, Self::Is(column, _) if column.key == "project_id")
+    }
 }
 
 /// What one caller wants to see of a table.
@@ -266,10 +277,14 @@ where
     Ok(Ok(Page { rows, more, count }))
 }
 
-/// The sort keys with the tie-breakers, which follow the first given direction.
+/// The sort keys with the tie-breakers, which follow the first given direction. Behind the id there are no ties.
 fn full_sort(table: &Table, given: &[(&'static Column, Direction)]) -> Vec<(&'static Column, Direction)> {
     let direction = given.first().map_or(Direction::Descending, |(_, direction)| *direction);
     let mut sort = given.to_vec();
+    if let Some(unique) = sort.iter().position(|(column, _)| column.key == "id") {
+        sort.truncate(unique + 1);
+        return sort;
+    }
     for key in ["created_at", "id"] {
         if sort.iter().all(|(column, _)| column.key != key)
             && let Some(column) = table.column(key)
@@ -300,7 +315,7 @@ async fn marker_values(
         statement.push(")::text");
     }
     statement.push(" FROM ").push(table.from).push(" WHERE ").push(table.live);
-    push_scope(&mut statement, table, &query.marker_scope);
+    push_scope(&mut statement, table, query, &query.marker_scope);
     statement.push(" AND ").push(id.sql).push(" = ").push_bind(marker);
     let Some(row) = statement.build().fetch_optional(pool).await? else { return Ok(None) };
     let values: sqlx::Result<Vec<String>> = (0..sort.len()).map(|index| row.try_get(index)).collect();
@@ -386,15 +401,24 @@ fn push_value(statement: &mut QueryBuilder<Postgres>, column: &Column, value: &s
     statement.push("CAST(").push_bind(value.to_owned()).push(" AS ").push(column.kind.cast()).push(")");
 }
 
-fn push_scope(statement: &mut QueryBuilder<Postgres>, table: &Table, scope: &Scope) {
-    if let (Scope::Project(project), Some(column)) = (scope, table.project) {
-        statement.push(" AND ").push(column).push(" = ").push_bind(project.0.clone());
+/// The condition on the project. The indexes over all projects are for lists that are really of all of them.
+fn push_scope(statement: &mut QueryBuilder<Postgres>, table: &Table, query: &Query, scope: &Scope) {
+    let Some(column) = table.project else { return };
+    match scope {
+        Scope::Project(project) => {
+            statement.push(" AND ").push(column).push(" = ").push_bind(project.0.clone());
+        }
+        // always true: it names the indexes over all projects
+        Scope::Every if query.filters.iter().all(|filter| !filter.is_project()) => {
+            statement.push(" AND (").push(column).push(" || '') IS NOT NULL");
+        }
+        Scope::Every => {}
     }
 }
 
 fn push_where(statement: &mut QueryBuilder<Postgres>, table: &Table, query: &Query) {
     statement.push(" WHERE ").push(table.live);
-    push_scope(statement, table, &query.scope);
+    push_scope(statement, table, query, &query.scope);
     for filter in &query.filters {
         statement.push(" AND ");
         push_filter(statement, filter);
@@ -436,6 +460,17 @@ fn push_filter(statement: &mut QueryBuilder<Postgres>, filter: &Filter) {
             }
             statement.push(")");
         }
+        Filter::Among(sql, text) => {
+            statement.push_bind(text.clone()).push(" IN (").push(*sql).push(")");
+        }
+        Filter::Any(filters) => {
+            statement.push("(false");
+            for filter in filters {
+                statement.push(" OR ");
+                push_filter(statement, filter);
+            }
+            statement.push(")");
+        }
         Filter::Never => {
             statement.push("false");
         }
@@ -445,7 +480,12 @@ fn push_filter(statement: &mut QueryBuilder<Postgres>, filter: &Filter) {
 fn push_is(statement: &mut QueryBuilder<Postgres>, column: &Column, text: &str) {
     match column.kind {
         Kind::Text => {
-            statement.push(column.sql).push(" = ").push_bind(text.to_owned());
+            // written as in the order, so that one index serves both
+            column.push_ordered(statement);
+            statement.push(" = ").push_bind(text.to_owned());
+            if column.nullable && text.is_empty() {
+                statement.push(" AND ").push(column.sql).push(" IS NOT NULL");
+            }
         }
         Kind::Uuid => match Uuid::try_parse(text) {
             Ok(id) if id.to_string() == text => {
@@ -512,8 +552,40 @@ mod tests {
     fn newest_first_by_default() {
         assert_eq!(
             sql(&Query::newest(Scope::Every, 3), None),
-            "SELECT t.id FROM things AS t WHERE t.deleted_at IS NULL ORDER BY t.created_at DESC, t.id DESC LIMIT $1"
+            "SELECT t.id FROM things AS t WHERE t.deleted_at IS NULL AND (t.project_id || '') IS NOT NULL \
+             ORDER BY t.created_at DESC, t.id DESC LIMIT $1"
         );
+    }
+
+    #[test]
+    fn one_project_of_all_is_not_looked_for_in_an_index_over_all() {
+        static PROJECT: Column = Column::new("project_id", "t.project_id", Kind::Text);
+        let filters = vec![Filter::Is(&PROJECT, "p".to_owned())];
+        assert_eq!(
+            sql(&Query { filters, ..Query::newest(Scope::Every, 3) }, None),
+            "SELECT t.id FROM things AS t WHERE t.deleted_at IS NULL AND t.project_id = $1 \
+             ORDER BY t.created_at DESC, t.id DESC LIMIT $2"
+        );
+    }
+
+    #[test]
+    fn a_text_is_compared_as_it_is_ordered_and_a_missing_one_is_not_the_empty_one() {
+        let name = TABLE.column("display_name").unwrap();
+        for (text, condition) in [
+            ("a", "AND COALESCE(t.name, '') = $2 ORDER"),
+            ("", "AND COALESCE(t.name, '') = $2 AND t.name IS NOT NULL ORDER"),
+        ] {
+            let filters = vec![Filter::Is(name, text.to_owned())];
+            let text = sql(&Query { filters, ..Query::newest(Scope::Project(ProjectId::from("p")), 1) }, None);
+            assert!(text.contains(condition), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_ordered_behind_the_id() {
+        let columns = ["size", "id", "created_at"].map(|key| (TABLE.column(key).unwrap(), Direction::Ascending));
+        let sorted: Vec<_> = full_sort(&TABLE, &columns).iter().map(|(column, _)| column.key).collect();
+        assert_eq!(sorted, ["size", "id"]);
     }
 
     #[test]

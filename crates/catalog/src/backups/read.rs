@@ -26,16 +26,19 @@ impl Deref for BackupView {
     }
 }
 
-/// The select list of [`BackupView`] over the alias `b`.
+/// The select list of [`BackupView`] over the alias `b`. The children are not asked for with EXISTS: where many
+/// rows could follow, Postgres would rather look all backups through for children than each row's up, and it
+/// decides so without regard to the page's length.
 macro_rules! view_columns {
     () => {
         "b.id, b.project_id, b.user_id, b.volume_id, b.snapshot_id, b.parent_id, b.restore_volume_id, b.name,
          b.description, b.status, b.fail_reason, b.size_gib, b.object_count, b.container, b.availability_zone,
          b.host, b.service, b.service_metadata, b.encryption_key_id, b.metadata, b.data_timestamp, b.created_at,
          b.updated_at, b.deleted_at,
-         EXISTS (SELECT 1 FROM backups AS child
-                  WHERE child.parent_id = b.id AND child.deleted_at IS NULL
-                    AND child.status IN ('available', 'restoring')) AS has_dependents"
+         COALESCE((SELECT true FROM backups AS child
+                    WHERE child.parent_id = b.id AND child.deleted_at IS NULL
+                      AND child.status IN ('available', 'restoring')
+                    LIMIT 1), false) AS has_dependents"
     };
 }
 

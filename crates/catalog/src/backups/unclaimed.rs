@@ -18,6 +18,9 @@ const REASON: &str = "Service not found for creating backup.";
 /// At most so many in one call, so that a call is short; the rest is for the next one.
 const BATCH: i64 = 100;
 
+/// At most so many waiting creates are looked at, the oldest: where there are more, a worker is busy with them.
+const HEAD: i64 = 1000;
+
 #[derive(FromRow)]
 struct Unclaimed {
     job: JobId,
@@ -38,12 +41,16 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         let unclaimed: Vec<Unclaimed> = sqlx::query_as(
             "SELECT j.id AS job, j.request_id, b.id AS backup, b.project_id, b.volume_id, b.snapshot_id
-               FROM jobs AS j
+               FROM (SELECT id FROM jobs
+                      WHERE state = 'ready' AND kind = 'backup_create' AND attempt = 0
+                        AND (CASE WHEN kind IN ('backup_create', 'backup_restore') THEN 'copy' ELSE 'light' END) = 'copy'
+                        AND created_at < now() - $2 * interval '1 second'
+                      ORDER BY run_at, created_at
+                      LIMIT $6) AS oldest
+               JOIN jobs AS j ON j.id = oldest.id AND j.state = 'ready' AND j.attempt = 0
                JOIN backups AS b ON b.id = j.target_id AND b.status = $1 AND b.deleted_at IS NULL
                LEFT JOIN volumes AS v ON v.id = b.volume_id
-              WHERE j.kind = 'backup_create' AND j.state = 'ready' AND j.attempt = 0
-                AND j.created_at < now() - $2 * interval '1 second'
-                AND NOT EXISTS (SELECT 1 FROM services AS s
+              WHERE NOT EXISTS (SELECT 1 FROM services AS s
                                  WHERE s.binary_name = $3 AND NOT s.disabled
                                    AND s.heartbeat_at > now() - $4 * interval '1 second'
                                    AND s.zone = COALESCE(NULLIF(b.availability_zone, ''), v.availability_zone, s.zone))
@@ -56,6 +63,7 @@ impl Catalog {
         .bind(BACKUP_BINARY)
         .bind(DOWN_AFTER.as_secs_f64())
         .bind(BATCH)
+        .bind(HEAD)
         .fetch_all(&mut *tx)
         .await?;
         for one in &unclaimed {

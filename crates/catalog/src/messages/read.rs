@@ -128,7 +128,9 @@ impl Catalog {
         const BATCH: i64 = 1000;
         Ok(sqlx::query(
             "DELETE FROM messages
-              WHERE id IN (SELECT id FROM messages WHERE expires_at <= now() ORDER BY expires_at LIMIT $1)",
+              WHERE id = ANY (ARRAY(SELECT id FROM messages
+                                     WHERE expires_at <= now() AND (project_id || '') IS NOT NULL
+                                     ORDER BY expires_at LIMIT $1))",
         )
         .bind(BATCH)
         .execute(&self.pool)

@@ -37,7 +37,7 @@ pub static TABLE: Table = Table {
         Column::nullable("group_snapshot_id", "NULL::uuid", Kind::Uuid),
         Column::nullable("cgsnapshot_id", "NULL::uuid", Kind::Uuid),
         Column::nullable("encryption_key_id", "NULL::uuid", Kind::Uuid),
-        Column::new("use_quota", "true", Kind::Boolean),
+        Column::new("use_quota", "true::boolean", Kind::Boolean),
         Column::new("deleted", "(s.deleted_at IS NOT NULL)", Kind::Boolean),
         Column::nullable("deleted_at", "s.deleted_at", Kind::Time),
     ],

@@ -4,7 +4,7 @@ use sqlx::types::Json;
 
 use super::VolumeType;
 use super::read::{DEFAULT_TYPE, type_columns};
-use crate::{Catalog, Metadata, Result, VolumeTypeId};
+use crate::{Catalog, Metadata, Result, VolumeId, VolumeTypeId};
 
 /// A volume type to be made.
 #[derive(Debug, Clone)]
@@ -130,12 +130,15 @@ impl Catalog {
         if name == DEFAULT_TYPE {
             return Ok(Err(DeleteRejected::Default));
         }
-        let (in_use,): (bool,) =
-            sqlx::query_as("SELECT EXISTS (SELECT 1 FROM volumes WHERE volume_type_id = $1 AND deleted_at IS NULL)")
-                .bind(id)
-                .fetch_one(&mut *tx)
-                .await?;
-        if in_use {
+        // the oldest volume of the type: with an order to keep, Postgres follows the index also where it believes
+        // that any volume would do
+        let user: Option<(VolumeId,)> = sqlx::query_as(
+            "SELECT id FROM volumes WHERE volume_type_id = $1 AND deleted_at IS NULL ORDER BY created_at LIMIT 1",
+        )
+        .bind(id)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if user.is_some() {
             return Ok(Err(DeleteRejected::InUse));
         }
         sqlx::query("UPDATE volume_types SET deleted_at = now() WHERE id = $1").bind(id).execute(&mut *tx).await?;

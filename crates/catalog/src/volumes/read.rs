@@ -57,8 +57,9 @@ pub static TABLE: Table = Table {
         Column::new("multiattach", "v.multiattach", Kind::Boolean),
         Column::new(
             "attach_status",
-            "(CASE WHEN EXISTS (SELECT 1 FROM attachments AS a WHERE a.volume_id = v.id AND a.detached_at IS NULL)
-                   THEN 'attached' ELSE 'detached' END)",
+            // no EXISTS, for which Postgres might look all attachments through
+            "COALESCE((SELECT 'attached' FROM attachments AS a
+                        WHERE a.volume_id = v.id AND a.detached_at IS NULL LIMIT 1), 'detached')",
             Kind::Text,
         ),
         Column::nullable("migration_status", "v.migration_status", Kind::Text),
@@ -74,7 +75,7 @@ pub static TABLE: Table = Table {
         Column::nullable("group_id", "NULL::uuid", Kind::Uuid),
         Column::nullable("consistencygroup_id", "NULL::uuid", Kind::Uuid),
         Column::nullable("replication_status", "NULL::text", Kind::Text),
-        Column::new("use_quota", "true", Kind::Boolean),
+        Column::new("use_quota", "true::boolean", Kind::Boolean),
         Column::new("deleted", "(v.deleted_at IS NOT NULL)", Kind::Boolean),
         Column::nullable("deleted_at", "v.deleted_at", Kind::Time),
     ],

@@ -5,6 +5,7 @@
 
 mod attachments;
 mod jobs;
+mod plans;
 mod quotas;
 mod services;
 mod snapshots;

@@ -16,6 +16,8 @@ pub(crate) struct Database {
     pub(crate) catalog: Catalog,
     /// For looking at rows, and for putting them into states that only a worker makes.
     pub(crate) sql: PgPool,
+    pub(crate) name: String,
+    pub(crate) url: String,
 }
 
 /// Runs a test on a fresh database.
@@ -29,7 +31,8 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
     let url = format!("{base}/{name}");
     let catalog = Catalog::connect(&url, 10).await.unwrap();
     catalog.migrate().await.unwrap();
-    let database = Database { catalog, sql: PgPool::connect(&url).await.unwrap() };
+    let sql = PgPool::connect(&url).await.unwrap();
+    let database = Database { catalog, sql, name: name.clone(), url };
     test(&database).await;
     database.catalog.close().await;
     database.sql.close().await;
