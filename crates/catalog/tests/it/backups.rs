@@ -12,16 +12,9 @@ use crate::support::{Database, project, scope, with_database};
 
 const LEASE: Duration = Duration::from_mins(1);
 
-/// A backup that a worker has begun, with its job.
-async fn begun(database: &Database) -> (BackupId, Job, VolumeId) {
-    let volume = database.available_volume(1).await;
-    let (id, job) = begun_of(database, volume, false).await;
-    (id, job, volume)
-}
-
-async fn begun_of(database: &Database, volume: VolumeId, incremental: bool) -> (BackupId, Job) {
-    let catalog = &database.catalog;
-    let new = NewBackup {
+/// A request for a full backup.
+pub(crate) fn new_backup(volume: VolumeId) -> NewBackup {
+    NewBackup {
         project: project(),
         user: UserId::from("alice"),
         volume,
@@ -31,9 +24,21 @@ async fn begun_of(database: &Database, volume: VolumeId, incremental: bool) -> (
         container: None,
         availability_zone: None,
         metadata: Metadata::new(),
-        incremental,
+        incremental: false,
         force: false,
-    };
+    }
+}
+
+/// A backup that a worker has begun, with its job.
+async fn begun(database: &Database) -> (BackupId, Job, VolumeId) {
+    let volume = database.available_volume(1).await;
+    let (id, job) = begun_of(database, volume, false).await;
+    (id, job, volume)
+}
+
+async fn begun_of(database: &Database, volume: VolumeId, incremental: bool) -> (BackupId, Job) {
+    let catalog = &database.catalog;
+    let new = NewBackup { incremental, ..new_backup(volume) };
     let id = catalog.create_backup(&new, &scope(), None).await.unwrap().unwrap().backup.id;
     let job = catalog.claim_job("one", "lab", Lane::Copy, LEASE).await.unwrap().unwrap();
     let worker = Worker { host: "lab".to_owned(), zone: "nova".to_owned(), service: "ceph".to_owned() };

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use catalog::backups::NewBackup;
 use catalog::jobs::{self, Job, JobEnd, JobSpec, Lane};
 use catalog::services::BACKUP_BINARY;
+use catalog::work::{BackupOutcome, Worker};
 use catalog::{BackupId, Catalog, Error, VolumeId};
 
-use crate::support::{Database, project, with_database};
+use crate::backups::new_backup;
+use crate::support::{Database, project, scope, with_database};
 
 const LEASE: Duration = Duration::from_mins(1);
 /// A lease that has run out as soon as it is given.
@@ -159,6 +162,33 @@ async fn a_disabled_backup_service_claims_no_backups() {
         assert!(claim(catalog, "one", Lane::Copy, LEASE).await.is_none());
         assert!(claim(catalog, "one", Lane::Light, LEASE).await.is_some());
         assert!(catalog.claim_job("two", "elsewhere", Lane::Copy, LEASE).await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_is_claimed_in_the_zone_asked_for_else_in_its_volumes() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
+        catalog.heartbeat(BACKUP_BINARY, "far", "mars").await.unwrap();
+        for (asked, host, other) in [(None, "lab", "far"), (Some(""), "lab", "far"), (Some("mars"), "far", "lab")] {
+            let volume = database.available_volume(1).await;
+            let new = NewBackup { availability_zone: asked.map(str::to_owned), ..new_backup(volume) };
+            let made = catalog.create_backup(&new, &scope(), None).await.unwrap().unwrap();
+            assert!(catalog.claim_job("one", other, Lane::Copy, LEASE).await.unwrap().is_none(), "{asked:?}");
+            let job = catalog.claim_job("one", host, Lane::Copy, LEASE).await.unwrap().unwrap();
+            let zone = if host == "lab" { "nova" } else { "mars" };
+            let worker = Worker { host: host.to_owned(), zone: zone.to_owned(), service: "ceph".to_owned() };
+            catalog.begin_backup(made.id, false, "backups", &worker).await.unwrap().unwrap();
+            let outcome = BackupOutcome { base: "b".to_owned(), parent: None };
+            assert!(catalog.finish_backup(&job, made.id, &outcome, false).await.unwrap());
+            // and so is all that is done with it later
+            catalog.delete_backup(made.id, &scope(), None).await.unwrap().unwrap();
+            assert!(catalog.claim_job("one", other, Lane::Light, LEASE).await.unwrap().is_none(), "{asked:?}");
+            let job = catalog.claim_job("one", host, Lane::Light, LEASE).await.unwrap().unwrap();
+            catalog.finish_backup_delete(&job, made.id).await.unwrap();
+        }
     })
     .await;
 }
