@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from conftest import Command, Tenant
+from conftest import Command
+from tenant import Tenant
 
 
 def shown(openstack: Command, *arguments: str) -> dict:

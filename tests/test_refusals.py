@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 from client import Rest, RequestFailed
-from conftest import Tenant, refused
+from conftest import refused
+from tenant import Tenant
 
 NOBODY = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9"
 

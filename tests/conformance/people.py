@@ -64,6 +64,13 @@ class People:
         self.server = server
         self.name, self.project = identity.project()
         self.rows = Rows(server, self.project)
+        self._logins: dict[str, Login] = {}
+
+    def login(self, who: str) -> Login:
+        """One of `PEOPLE`, made the first time that anybody asks."""
+        if who not in self._logins:
+            self._logins[who] = self.identity.login(self.name, self.project, PEOPLE[who])
+        return self._logins[who]
 
     @cached_property
     def member(self) -> Client:
@@ -92,5 +99,4 @@ class People:
         return Client(self.server.base, self.project, None)
 
     def _client(self, who: str) -> Client:
-        login = self.identity.login(self.name, self.project, PEOPLE[who])
-        return Client(self.server.base, self.project, login.token)
+        return Client(self.server.base, self.project, self.login(who).token)

@@ -47,7 +47,7 @@ class Rows:
 
     def volume(self, **columns: Any) -> str:
         return self.insert("volumes", **{"project_id": self.project, "user_id": "admin", "status": "available",
-                                         "size_gib": 1, "availability_zone": "nova"} | columns)
+                                         "size_gib": 1, "availability_zone": "nova", "host": "lab@rbd#volumes"} | columns)
 
     def snapshot(self, volume: str, **columns: Any) -> str:
         return self.insert("snapshots", **{"volume_id": volume, "project_id": self.project, "user_id": "admin",
@@ -85,3 +85,15 @@ class Rows:
         for resource, limit in limits.items():
             self.server.sql("INSERT INTO quotas (project_id, resource, hard_limit) "
                             f"VALUES ('{self.project}', '{resource}', {limit})")
+
+    def state(self) -> str:
+        """Everything of the project's that is kept: what a refused request must leave as it is."""
+        mine = f"project_id = '{self.project}'"
+        tables = {table: f"SELECT * FROM {table} WHERE {mine}"
+                  for table in ("volumes", "snapshots", "backups", "messages", "quotas")}
+        tables["attachments"] = f"SELECT * FROM attachments WHERE volume_id IN (SELECT id FROM volumes WHERE {mine})"
+        tables["jobs"] = (f"SELECT * FROM jobs WHERE target_id IN (SELECT id FROM backups WHERE {mine} "
+                          f"UNION SELECT id FROM volumes WHERE {mine})")
+        parts = (f"'{name}', (SELECT json_agg(row ORDER BY row::text) FROM ({query}) AS row)"
+                 for name, query in tables.items())
+        return self.server.sql(f"SELECT json_build_object({', '.join(parts)})")

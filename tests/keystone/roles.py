@@ -7,7 +7,7 @@ import json
 
 import pytest
 from conformance.people import People
-from things import Things, state
+from things import Things
 
 RECORD = base64.b64encode(json.dumps({"id": "5b6b4e29-7b0c-4b53-9a1a-3f1d1f0f6e55"}).encode()).decode()
 
@@ -73,16 +73,16 @@ def ask(client, things: Things, method: str, path: str, body: object):
 
 @pytest.mark.parametrize(("method", "path", "body", "rule"), MEMBERS + ADMINS)
 def test_a_reader_may_only_read(us: People, our_things: Things, method: str, path: str, body: object, rule: str):
-    before = state(us)
+    before = us.rows.state()
     ask(us.reader, our_things, method, path, body).forbidden(rule)
-    assert state(us) == before
+    assert us.rows.state() == before
 
 
 @pytest.mark.parametrize(("method", "path", "body", "rule"), ADMINS)
 def test_a_member_is_no_administrator(us: People, our_things: Things, method: str, path: str, body: object, rule: str):
-    before = state(us)
+    before = us.rows.state()
     ask(us.member, our_things, method, path, body).forbidden(rule)
-    assert state(us) == before
+    assert us.rows.state() == before
 
 
 @pytest.mark.parametrize(("method", "path", "body", "rule"), MEMBERS)

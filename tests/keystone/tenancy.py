@@ -8,7 +8,7 @@ import pytest
 from conformance.people import People
 from conformance.wire import Answer, Client
 from roles import RECORD, filled
-from things import Things, state
+from things import Things
 
 KINDS = ("backup", "volume", "snapshot", "message")
 
@@ -80,7 +80,7 @@ def ask(client: Client, own: Things, named: Things, method: str, path: str, body
 def test_what_is_theirs_is_not_there(us: People, them: People, our_things: Things, their_things: Things, who: str,
                                      method: str, path: str, body: object):
     """The answer is that to an id which nothing has, to the letter; nothing of theirs changes."""
-    client, nothing, before = getattr(us, who), Things.nowhere(), state(them)
+    client, nothing, before = getattr(us, who), Things.nowhere(), them.rows.state()
     seen = []
     for named in (their_things, nothing):
         answer = ask(client, our_things, named, method, path, body)
@@ -93,7 +93,7 @@ def test_what_is_theirs_is_not_there(us: People, them: People, our_things: Thing
     assert seen[0] == seen[1]
     assert seen[0][0] in (200, 400, 403, 404)
     assert them.project not in seen[0][1]
-    assert state(them) == before
+    assert them.rows.state() == before
 
 
 QUERIES = ["", "all_tenants=1", "sort=created_at:asc", "limit=1", "offset=0", "sort_key=id", "with_count=true",

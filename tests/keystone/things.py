@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from conformance.people import People
 
+
 @dataclass
 class Things:
     volume: str
@@ -27,15 +28,3 @@ class Things:
     def nowhere(cls) -> Things:
         """Ids that nothing has."""
         return cls(*(str(uuid.uuid4()) for _ in range(4)))
-
-
-def state(people: People) -> str:
-    """Everything of a project's that is kept."""
-    mine = f"project_id = '{people.project}'"
-    tables = {table: f"SELECT * FROM {table} WHERE {mine}"
-              for table in ("volumes", "snapshots", "backups", "messages", "quotas")}
-    tables["attachments"] = f"SELECT * FROM attachments WHERE volume_id IN (SELECT id FROM volumes WHERE {mine})"
-    tables["jobs"] = (f"SELECT * FROM jobs WHERE target_id IN (SELECT id FROM backups WHERE {mine} "
-                      f"UNION SELECT id FROM volumes WHERE {mine})")
-    parts = (f"'{name}', (SELECT json_agg(row ORDER BY row::text) FROM ({query}) AS row)" for name, query in tables.items())
-    return people.server.sql(f"SELECT json_build_object({', '.join(parts)})")
