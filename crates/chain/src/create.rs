@@ -28,7 +28,7 @@ use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
 use crate::names::{Marker, base_image, volume_snapshot};
-use crate::point::{BaseRef, markers, only_marker, opens_at, still_there};
+use crate::point::{BaseRef, markers, only_marker, still_there};
 
 /// What base images have: the features that Cinder gives them (format spec 1.6).
 const BASE_FEATURES: Features =
@@ -122,7 +122,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     let (size, moved) = copied?;
 
     control.step(Step::Commit).await?;
-    commit(&to, &base, marker.name()).await?;
+    commit(&to, marker.name()).await?;
     let done = Created {
         base,
         marker: marker.name().to_owned(),
@@ -134,27 +134,41 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     done
 }
 
-/// Makes the restore point of what the head of `base`, the image `name`, holds now.
-async fn commit(base: &Image, name: &str, point: &str) -> Result<()> {
-    let mut made = base.create_snapshot(point).await;
-    if made.as_ref().is_err_and(|error| error.errno == Errno::EXISTS) {
+/// Makes the restore point of what the base's head holds now.
+async fn commit(base: &Image, point: &str) -> Result<()> {
+    let mut made = make_snapshot(base, point).await;
+    if matches!(&made, Err(Error::Ceph(error)) if error.errno == Errno::EXISTS) {
         // a retried request of librbd's own, or a worker that lost this job and did not know it yet: whose
         // it is can not be told, but what the head holds now is right
         tracing::warn!(base = base.path(), point, "the restore point was there already; it is made again");
         base.remove_snapshot(point).await?;
-        made = base.create_snapshot(point).await;
+        made = make_snapshot(base, point).await;
     }
-    let error = match made {
-        // without a map of the head, librbd makes one for which it has none, and says that all is well
-        Ok(()) if opens_at(base.pool(), name, point).await? => return Ok(()),
-        Ok(()) => Error::ClosedPoint { image: base.path().to_owned(), snapshot: point.to_owned() },
+    made
+}
+
+/// Makes a snapshot that everybody can open, or none.
+async fn make_snapshot(image: &Image, name: &str) -> Result<()> {
+    let error = match image.create_snapshot(name).await {
+        Ok(()) => {
+            let snapshots = image.snapshots().await?;
+            let made = snapshots.iter().find(|snapshot| snapshot.name == name);
+            let Some(made) = made else { return Err(Error::SourceVanished { image: image.path().to_owned() }) };
+            // librbd that has no map of the head, for want of space or because it is lost, makes a snapshot with
+            // none or an empty one and says that all is well
+            if image.snapshot_is_whole(made.id).await? {
+                return Ok(());
+            }
+            Error::HalfSnapshot { image: image.path().to_owned(), snapshot: name.to_owned() }
+        }
+        Err(error) if error.errno == Errno::EXISTS => return Err(error.into()),
+        // without space for its object map it stays
         Err(error) => error.into(),
     };
-    // without space for its object map it stays, and nobody can open it (see `opens_at`)
-    if let Err(left) = base.remove_snapshot(point).await
+    if let Err(left) = image.remove_snapshot(name).await
         && !left.is_not_found()
     {
-        tracing::warn!(error = %left, "the snapshot that could not be made may be left on the base");
+        tracing::warn!(error = %left, image = image.path(), "the snapshot that could not be made may be left");
     }
     Err(error)
 }
@@ -239,7 +253,7 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
         };
         let snapshots = image.snapshots().await?;
         if let Some(point) = only_marker(&image, &snapshots, request.backup)? {
-            if !opens_at(&pools.backups, &base, &point.name).await? {
+            if !image.snapshot_is_whole(point.id).await? {
                 let image = pools.backups.open(&base).await?;
                 image.remove_snapshot(&point.name).await?;
                 image.close().await;
@@ -339,13 +353,13 @@ async fn source_point(request: &Request, source: &Image) -> Result<(Marker, Stri
     }
     if let Some(marker) = only_marker(source, &on_volume, request.backup)? {
         let name = marker.name.clone();
-        if opens_at(source.pool(), &request.image, &name).await? {
+        if source.snapshot_is_whole(marker.id).await? {
             return Ok((Marker::parse(&name).unwrap_or_else(|| Marker::new(request.backup, SystemTime::now())), name));
         }
         source.remove_snapshot(&name).await?;
     }
     let marker = Marker::new(request.backup, SystemTime::now());
-    source.create_snapshot(marker.name()).await?;
+    make_snapshot(source, marker.name()).await?;
     let name = marker.name().to_owned();
     Ok((marker, name))
 }

@@ -42,12 +42,13 @@ pub enum Error {
         /// `pool/image`.
         image: String,
     },
-    /// A restore point was made that nobody could restore from.
+    /// A snapshot was made without its object map, as librbd does when there is no space for it, or when the image
+    /// has lost its own: `rbd` could not open it.
     #[error(
-        "the restore point {snapshot} was made on {image} but can not be opened; \
-         `rbd object-map rebuild {image}` mends the image if its object map is missing"
+        "snapshot {snapshot} of {image} could not be made whole, its object map is missing: either the pool is \
+         full, or the image has lost its own, which `rbd object-map rebuild {image}` mends"
     )]
-    ClosedPoint {
+    HalfSnapshot {
         /// `pool/image`.
         image: String,
         /// The snapshot's name.

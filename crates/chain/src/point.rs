@@ -124,17 +124,6 @@ pub(crate) async fn still_there(pool: &Pool, image: &str, id: &str, snapshot: Op
     if same { Ok(()) } else { Err(gone()) }
 }
 
-/// Whether an image can be opened at one of its snapshots. Not so when making the snapshot was cut short,
-/// because the process died or space ran out: it is listed, but lacks the object map without which librbd
-/// does not open it.
-pub(crate) async fn opens_at(pool: &Pool, image: &str, snapshot: &str) -> Result<bool> {
-    match pool.open_read_only(image, Some(snapshot)).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// The one snapshot that marks `backup`.
 ///
 /// # Errors

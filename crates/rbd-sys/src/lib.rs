@@ -151,6 +151,7 @@ unsafe extern "C" {
         cb: librbd_progress_fn_t,
         cbdata: *mut c_void,
     ) -> c_int;
+    pub fn rbd_snap_set(image: rbd_image_t, snapname: *const c_char) -> c_int;
     pub fn rbd_snap_remove(image: rbd_image_t, snapname: *const c_char) -> c_int;
     pub fn rbd_snap_rollback(image: rbd_image_t, snapname: *const c_char) -> c_int;
     pub fn rbd_snap_protect(image: rbd_image_t, snap_name: *const c_char) -> c_int;

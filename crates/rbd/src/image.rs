@@ -83,15 +83,23 @@ impl Image {
                 None => format!("{}/{name}", pool.name()),
                 Some(snapshot) => format!("{}/{name}@{snapshot}", pool.name()),
             };
-            let c_image = c_name(&name, "opening image")?;
-            let c_snap = snapshot.map(|snapshot| c_name(&snapshot, "opening image")).transpose()?;
-            let snap_ptr = c_snap.as_ref().map_or(std::ptr::null(), |snapshot| snapshot.as_ptr());
+            let what = "opening image";
+            let c_image = c_name(&name, what)?;
+            let c_snap = snapshot.map(|snapshot| c_name(&snapshot, what)).transpose()?;
             let mut raw: sys::rbd_image_t = std::ptr::null_mut();
             let open = if read_only { sys::rbd_open_read_only } else { sys::rbd_open };
-            // SAFETY: a live context, valid C strings (or null for the head) and a place for the image.
-            let code = unsafe { open(pool.raw(), c_image.as_ptr(), &raw mut raw, snap_ptr) };
-            check(code, "opening image", &path)?;
-            Ok(Self { handle: Arc::new(ImageHandle { raw, path, pool, closed: Mutex::new(None) }) })
+            // SAFETY: a live context, a valid C string and a place for the image; null is the head.
+            let code = unsafe { open(pool.raw(), c_image.as_ptr(), &raw mut raw, std::ptr::null()) };
+            check(code, what, &path)?;
+            let handle = ImageHandle { raw, path, pool, closed: Mutex::new(None) };
+            if let Some(snapshot) = c_snap {
+                // opened at the head first: straight at a snapshot, librbd can not make up for an object map
+                // that is missing, and where it fails for that has been seen to end the process
+                // SAFETY: a live image and a valid C string.
+                let code = unsafe { sys::rbd_snap_set(handle.raw, snapshot.as_ptr()) };
+                check(code, what, &handle.path)?;
+            }
+            Ok(Self { handle: Arc::new(handle) })
         })
         .await
     }

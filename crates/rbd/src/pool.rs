@@ -238,6 +238,14 @@ impl Pool {
     /// # Errors
     /// Ceph failed.
     pub async fn object_exists(&self, name: &str) -> Result<bool> {
+        Ok(self.object_size(name).await?.is_some())
+    }
+
+    /// The size of an object in bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn object_size(&self, name: &str) -> Result<Option<u64>> {
         let (pool, name) = (self.clone(), name.to_owned());
         blocking(move || {
             let c_object = c_name(&name, "looking at object")?;
@@ -245,8 +253,8 @@ impl Pool {
             // SAFETY: a live context, a valid C string and two places to write to.
             let code = unsafe { rados_stat(pool.raw(), c_object.as_ptr(), &raw mut size, &raw mut time) };
             match check(code, "looking at object", &pool.path(&name)) {
-                Ok(_) => Ok(true),
-                Err(error) if error.is_not_found() => Ok(false),
+                Ok(_) => Ok(Some(size)),
+                Err(error) if error.is_not_found() => Ok(None),
                 Err(error) => Err(error),
             }
         })

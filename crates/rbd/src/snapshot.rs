@@ -6,7 +6,7 @@ use rbd_sys as sys;
 
 use crate::error::{Result, blocking, c_name, check};
 use crate::handle::ImageHandle;
-use crate::image::{Image, no_progress};
+use crate::image::{Features, Image, no_progress};
 
 /// A snapshot that a user made (those of groups, mirroring and the trash are not listed).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,20 @@ impl Image {
     pub async fn youngest_snapshot(&self) -> Result<Option<Snapshot>> {
         let handle = self.handle.clone();
         blocking(move || Ok(list(&handle)?.pop())).await
+    }
+
+    /// Whether a snapshot, by its id, has the object map that the image's features promise. One whose making
+    /// was cut short, because the process died or space ran out, has none, or an empty one; it is listed all
+    /// the same. This crate opens it, but `rbd` and with it Cinder do not.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn snapshot_is_whole(&self, id: u64) -> Result<bool> {
+        if !self.features().await?.has(Features::OBJECT_MAP) {
+            return Ok(true);
+        }
+        let map = format!("rbd_object_map.{}.{id:016x}", self.id().await?);
+        Ok(self.pool().object_size(&map).await?.is_some_and(|size| size > 0))
     }
 
     /// Makes a snapshot. On an image whose exclusive lock another client holds this is asked of that client,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rbd::Errno;
+use rbd::{DiffMode, Errno};
 
 use crate::support::{MIB, image, in_time, pattern, pool, remove};
 
@@ -93,4 +93,31 @@ async fn a_handle_only_for_reading_changes_nothing_and_sees_what_was_there() {
     image.remove_snapshot("later").await.unwrap();
     remove(&pool, &name, image).await;
     reader.close().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_lost_its_object_map_is_told_and_still_read() {
+    let pool = pool().await;
+    let (name, image) = image(&pool, 8 * MIB).await;
+    image.write(0, pattern(5 << 20, 0).into()).await.unwrap();
+    image.create_snapshot("one").await.unwrap();
+    image.write(0, pattern(6 << 20, 1).into()).await.unwrap();
+    let id = image.snapshots().await.unwrap()[0].id;
+    assert!(image.snapshot_is_whole(id).await.unwrap());
+
+    let map = format!("rbd_object_map.{}.{id:016x}", image.id().await.unwrap());
+    for broken in [Some(Vec::new()), None] {
+        match broken {
+            Some(content) => pool.write_object(&map, content).await.unwrap(),
+            None => assert!(pool.remove_object(&map).await.unwrap()),
+        }
+        assert!(!image.snapshot_is_whole(id).await.unwrap());
+        let at_one = pool.open_read_only(&name, Some("one")).await.unwrap();
+        assert_eq!(at_one.read(0, 5 << 20).await.unwrap(), pattern(5 << 20, 0));
+        let held = at_one.diff(None, 0..8 * MIB, true, DiffMode::Precise).await.unwrap();
+        assert_eq!(held.iter().map(|extent| extent.len).sum::<u64>(), 5 * MIB, "{held:?}");
+        at_one.close().await;
+    }
+    image.remove_snapshot("one").await.unwrap();
+    remove(&pool, &name, image).await;
 }
