@@ -16,6 +16,8 @@ use crate::reply::Reply;
 const STRICT_FILTERS: Microversion = Microversion::v3(31);
 /// The version in which `key~` became a filter.
 const LIKE_FILTERS: Microversion = Microversion::v3(34);
+/// About as many bytes as a record has in a list.
+const RECORD: usize = 512;
 /// The version in which `with_count` appeared.
 const COUNT: Microversion = Microversion::v3(45);
 
@@ -89,12 +91,13 @@ impl Listing {
         // a page that is exactly full has a next link even when nothing follows; clients expect it
         let full = u32::try_from(page.rows.len()).is_ok_and(|length| length >= query.limit);
         let last = page.rows.last().filter(|_| full || page.more);
-        Reply::ok(&Body {
+        let body = Body {
             listing: self,
             rows: page.rows.iter().map(view).collect(),
             next: last.map(|last| call.links.next(path, &call.query, id(last))),
             count: page.count,
-        })
+        };
+        Reply::long(&body, page.rows.len() * RECORD)
     }
 
     fn sort(&self, call: &Call, words: Vec<(&str, &str)>) -> Result<Vec<(&'static Column, Direction)>, ApiError> {

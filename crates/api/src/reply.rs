@@ -19,8 +19,17 @@ pub(crate) struct Reply {
 impl Reply {
     /// An answer with a JSON body.
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
-        Ok(Self { status, body, headers: Vec::new() })
+        Self::written(status, body, Vec::new())
+    }
+
+    /// 200 with a JSON body of about this length.
+    pub(crate) fn long(body: &impl Serialize, length: usize) -> Result<Self, ApiError> {
+        Self::written(StatusCode::OK, body, Vec::with_capacity(length))
+    }
+
+    fn written(status: StatusCode, body: &impl Serialize, mut buffer: Vec<u8>) -> Result<Self, ApiError> {
+        serde_json::to_writer(&mut buffer, body).map_err(ApiError::internal)?;
+        Ok(Self { status, body: buffer, headers: Vec::new() })
     }
 
     /// 200 with a JSON body.

@@ -22,7 +22,7 @@ mod update;
 pub use create::{CreateRejected, NewBackup};
 pub use delete::DeleteRejected;
 pub use import::{ImportRejected, NewImport};
-pub use read::{BackupView, TABLE};
+pub use read::{BackupName, BackupView, TABLE};
 pub use record::{AnotherDriver, Backup, NO_VOLUME, Status};
 pub use reset::ResetRejected;
 pub use restore::{Restore, RestoreRejected, Restoring, Target};

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::{Serialize, Serializer};
 
 /// A point in time with microsecond precision, always taken from the database's clock, so that every
 /// process of an installation agrees about it.
@@ -21,7 +23,7 @@ impl Time {
         let text = text.trim();
         let instant = text.parse::<Timestamp>().ok().or_else(|| {
             let civil: jiff::civil::DateTime = text.parse().ok()?;
-            jiff::tz::Offset::UTC.to_timestamp(civil).ok()
+            Offset::UTC.to_timestamp(civil).ok()
         })?;
         Some(Self::from(instant))
     }
@@ -36,7 +38,32 @@ impl From<Timestamp> for Time {
 impl fmt::Display for Time {
     /// `YYYY-MM-DDTHH:MM:SS.ffffff`, UTC, without a zone (API spec 4.7).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.timestamp().strftime("%Y-%m-%dT%H:%M:%S.%6f"))
+        // digit by digit: a page has thousands of times
+        let at = Offset::UTC.to_datetime(self.timestamp());
+        let mut text = *b"0000-00-00T00:00:00.000000";
+        for (end, value) in [
+            (4, i32::from(at.year())),
+            (7, i32::from(at.month())),
+            (10, i32::from(at.day())),
+            (13, i32::from(at.hour())),
+            (16, i32::from(at.minute())),
+            (19, i32::from(at.second())),
+            (26, at.subsec_nanosecond() / 1000),
+        ] {
+            let mut rest = value.unsigned_abs();
+            for digit in text.iter_mut().take(end).rev().take_while(|digit| digit.is_ascii_digit()) {
+                *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Time {
+    /// As it is displayed.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -50,6 +77,9 @@ mod tests {
         assert_eq!(Time::from(at).to_string(), "2026-11-22T05:50:20.042100");
         let whole: Timestamp = "2026-11-22T05:50:20Z".parse().unwrap();
         assert_eq!(Time::from(whole).to_string(), "2026-11-22T05:50:20.000000");
+        let first: Timestamp = "0001-01-01T00:00:00.000001Z".parse().unwrap();
+        assert_eq!(Time::from(first).to_string(), "0001-01-01T00:00:00.000001");
+        assert_eq!(serde_json::to_string(&Time::from(whole)).unwrap(), "\"2026-11-22T05:50:20.000000\"");
     }
 
     #[test]

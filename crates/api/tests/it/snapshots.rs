@@ -185,3 +185,17 @@ async fn sorting_by_name_has_a_version() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn snapshots_are_listed_in_the_order_of_any_column() {
+    with_server(async |server| {
+        let volume = server.volume(1, "available").await;
+        let wanted = server.snapshot(volume, "available", 1).await;
+        for column in catalog::snapshots::TABLE.columns {
+            let key = column.key;
+            let body = server.get(&format!("/snapshots?sort={key}:asc")).send().await.expect(200);
+            assert_eq!(body["snapshots"][0]["id"], wanted.to_string(), "{key}");
+        }
+    })
+    .await;
+}

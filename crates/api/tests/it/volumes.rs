@@ -509,3 +509,17 @@ async fn summary() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn volumes_are_listed_in_the_order_of_any_column() {
+    with_server(async |server| {
+        let volume = server.volume(1, "available").await;
+        let wanted = volume;
+        for column in catalog::volumes::TABLE.columns {
+            let key = column.key;
+            let body = server.get(&format!("/volumes?sort={key}:asc")).send().await.expect(200);
+            assert_eq!(body["volumes"][0]["id"], wanted.to_string(), "{key}");
+        }
+    })
+    .await;
+}

@@ -18,6 +18,15 @@ pub struct BackupView {
     pub has_dependents: bool,
 }
 
+/// What a list shows of a backup that shows no more than its name.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct BackupName {
+    /// Its id.
+    pub id: BackupId,
+    /// Its name.
+    pub name: Option<String>,
+}
+
 impl Deref for BackupView {
     type Target = Backup;
 
@@ -86,6 +95,8 @@ pub static TABLE: Table = Table {
     ],
 };
 
+static NAMES: Table = Table { select: "b.id, b.name", ..TABLE };
+
 impl Catalog {
     /// The live backup with this id, if it is in the scope.
     ///
@@ -102,6 +113,14 @@ impl Catalog {
     /// The database failed; the inner error says that the marker is unknown.
     pub async fn backups(&self, query: &Query) -> Result<std::result::Result<Page<BackupView>, UnknownMarker>> {
         page::list(&self.pool, &TABLE, query).await
+    }
+
+    /// One page of backups, of which only the names are read.
+    ///
+    /// # Errors
+    /// The database failed; the inner error says that the marker is unknown.
+    pub async fn backup_names(&self, query: &Query) -> Result<std::result::Result<Page<BackupName>, UnknownMarker>> {
+        page::list(&self.pool, &NAMES, query).await
     }
 
     /// How many finished increments to this backup are alive, for its record.

@@ -60,7 +60,7 @@ pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
     };
     let made = call.catalog().create_backup(&new, &call.scope(), Some(call.request_id.as_str())).await?;
     let backup = made.map_err(refuse)?;
-    Reply::json(StatusCode::ACCEPTED, &json!({ "backup": view::summary(&call, &backup) }))
+    Reply::json(StatusCode::ACCEPTED, &json!({ "backup": view::summary(&call, backup.id, backup.name.as_deref()) }))
 }
 
 fn flag(body: &Value, key: &str) -> bool {

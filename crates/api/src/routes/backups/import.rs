@@ -45,5 +45,5 @@ pub(super) async fn import(call: Call) -> Result<Reply, ApiError> {
         ImportRejected::Exists => ApiError::invalid_backup("Backup already exists in database."),
         ImportRejected::Quota(exceeded) => over_quota::refuse(&exceeded),
     })?;
-    Reply::json(StatusCode::CREATED, &json!({ "backup": view::summary(&call, &backup) }))
+    Reply::json(StatusCode::CREATED, &json!({ "backup": view::summary(&call, backup.id, backup.name.as_deref()) }))
 }

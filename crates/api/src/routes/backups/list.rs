@@ -1,7 +1,6 @@
 //! `GET /backups` and `GET /backups/detail` (API spec 6).
 
-use catalog::backups::{BackupView, TABLE};
-use catalog::page::{Page, Query};
+use catalog::backups::TABLE;
 use identity::Rule;
 
 use super::view;
@@ -23,17 +22,20 @@ static LISTING: Listing = Listing {
 };
 
 pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
-    let (query, page) = run(&call).await?;
-    LISTING.reply(&call, &query, &page, "/backups", |row| view::summary(&call, row), |row| row.id)
+    let query = LISTING.query(&call)?;
+    let page = call.catalog().backup_names(&query).await?.map_err(|_| LISTING.unknown_marker(&call))?;
+    LISTING.reply(
+        &call,
+        &query,
+        &page,
+        "/backups",
+        |row| view::summary(&call, row.id, row.name.as_deref()),
+        |row| row.id,
+    )
 }
 
 pub(super) async fn detail(call: Call) -> Result<Reply, ApiError> {
-    let (query, page) = run(&call).await?;
+    let query = LISTING.query(&call)?;
+    let page = call.catalog().backups(&query).await?.map_err(|_| LISTING.unknown_marker(&call))?;
     LISTING.reply(&call, &query, &page, "/backups/detail", |row| view::detail(&call, row), |row| row.id)
-}
-
-async fn run(call: &Call) -> Result<(Query, Page<BackupView>), ApiError> {
-    let query = LISTING.query(call)?;
-    let page = call.catalog().backups(&query).await?.map_err(|_| LISTING.unknown_marker(call))?;
-    Ok((query, page))
 }

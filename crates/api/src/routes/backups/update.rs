@@ -39,5 +39,5 @@ pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
         return Err(unknown_backup(&call));
     }
     let backup = find(&call).await?;
-    Reply::ok(&json!({ "backup": view::summary(&call, &backup) }))
+    Reply::ok(&json!({ "backup": view::summary(&call, backup.id, backup.name.as_deref()) }))
 }

@@ -1,20 +1,20 @@
 //! A backup in answers (API spec 4.2, 4.3).
 
-use catalog::Metadata;
 use catalog::backups::BackupView;
+use catalog::{BackupId, Metadata, Time};
 use identity::Rule;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::call::Call;
-use crate::links::Link;
+use crate::links::RecordLinks;
 
 /// What lists, creates, updates and imports answer, in every version.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary<'a> {
     id: Uuid,
     name: Option<&'a str>,
-    links: [Link; 2],
+    links: RecordLinks<'a>,
 }
 
 /// What show and the detailed list answer.
@@ -26,17 +26,17 @@ pub(super) struct Detail<'a> {
     object_count: i32,
     availability_zone: Option<&'a str>,
     container: Option<&'a str>,
-    created_at: String,
-    updated_at: Option<String>,
+    created_at: Time,
+    updated_at: Option<Time>,
     name: Option<&'a str>,
     description: Option<&'a str>,
     fail_reason: Option<&'a str>,
     volume_id: Uuid,
-    links: [Link; 2],
+    links: RecordLinks<'a>,
     is_incremental: bool,
     has_dependent_backups: bool,
     snapshot_id: Option<Uuid>,
-    data_timestamp: Option<String>,
+    data_timestamp: Option<Time>,
     /// Since 3.43.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a Metadata>,
@@ -51,11 +51,11 @@ pub(super) struct Detail<'a> {
     encryption_key_id: Option<Uuid>,
 }
 
-pub(super) fn summary<'a>(call: &Call, backup: &'a BackupView) -> Summary<'a> {
-    Summary { id: backup.id.0, name: backup.name.as_deref(), links: call.links.of("backups", backup.id) }
+pub(super) fn summary<'a>(call: &'a Call, id: BackupId, name: Option<&'a str>) -> Summary<'a> {
+    Summary { id: id.0, name, links: call.links.of("backups", id.0) }
 }
 
-pub(super) fn detail<'a>(call: &Call, backup: &'a BackupView) -> Detail<'a> {
+pub(super) fn detail<'a>(call: &'a Call, backup: &'a BackupView) -> Detail<'a> {
     // below 3.18 nobody is shown whose it is, so the policy is not asked
     let shows_owner = call.has(18) && call.may(Rule::BackupProjectAttribute, backup);
     Detail {
@@ -65,17 +65,17 @@ pub(super) fn detail<'a>(call: &Call, backup: &'a BackupView) -> Detail<'a> {
         object_count: backup.object_count,
         availability_zone: backup.availability_zone.as_deref(),
         container: backup.container.as_deref(),
-        created_at: backup.created_at.to_string(),
-        updated_at: backup.updated_at.map(|at| at.to_string()),
+        created_at: backup.created_at,
+        updated_at: backup.updated_at,
         name: backup.name.as_deref(),
         description: backup.description.as_deref(),
         fail_reason: backup.fail_reason.as_deref(),
         volume_id: backup.volume_id.0,
-        links: call.links.of("backups", backup.id),
+        links: call.links.of("backups", backup.id.0),
         is_incremental: backup.parent_id.is_some(),
         has_dependent_backups: backup.has_dependents,
         snapshot_id: backup.snapshot_id.map(|id| id.0),
-        data_timestamp: backup.data_timestamp.map(|at| at.to_string()),
+        data_timestamp: backup.data_timestamp,
         metadata: call.has(43).then_some(&backup.metadata),
         project_id: shows_owner.then_some(backup.project_id.as_str()),
         user_id: (shows_owner && call.has(56)).then_some(backup.user_id.as_str()),

@@ -10,7 +10,7 @@ use crate::call::Call;
 
 /// What a list shows.
 pub(super) fn summary(call: &Call, volume: &VolumeView) -> Value {
-    json!({ "id": volume.id, "name": volume.name, "links": call.links.of("volumes", volume.id) })
+    json!({ "id": volume.id, "name": volume.name, "links": call.links.of("volumes", volume.id.0) })
 }
 
 /// What show and the detailed list show.
@@ -52,7 +52,7 @@ fn common(call: &Call, volume: &VolumeView) -> Map<String, Value> {
     put("snapshot_id", json!(volume.snapshot_id));
     put("source_volid", json!(volume.source_volume_id));
     put("metadata", json!(metadata(volume)));
-    put("links", json!(call.links.of("volumes", volume.id)));
+    put("links", json!(call.links.of("volumes", volume.id.0)));
     put("user_id", json!(volume.user_id));
     put("bootable", json!(if volume.bootable { "true" } else { "false" }));
     put("encrypted", json!(volume.encryption_key_id.is_some()));
