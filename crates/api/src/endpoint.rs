@@ -148,6 +148,7 @@ impl Endpoint {
         params: Vec<(String, String)>,
         parts: &Parts,
     ) -> Result<Reply, ApiError> {
+        api.admit(&prelude.context)?;
         check_content_type(&parts.headers, &prelude.body)?;
         let body = parse(&prelude.body)?;
         let method = match &self.work {

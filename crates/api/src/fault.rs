@@ -18,6 +18,9 @@ pub(crate) const NO_RESOURCE: &str = "The resource could not be found.";
 /// The text of every 500: what went wrong is for the log.
 const ERRED: &str = "The server has either erred or is incapable of performing the requested operation.";
 
+/// The text of a request too many.
+const RATE_LIMITED: &str = "This request was rate-limited.";
+
 /// How soon a client may ask again while the database is away.
 const AWAY_FOR: Duration = Duration::from_secs(5);
 
@@ -33,6 +36,11 @@ pub(crate) enum ApiError {
     },
     /// A quota is full; the message is for the client.
     OverLimit(String),
+    /// The project has made more requests than it may.
+    TooMany {
+        /// When the next one is welcome.
+        retry_after: Duration,
+    },
     /// The caller is nobody. The body is that of the token filter, not a fault (API spec 9.1).
     Unauthorized {
         /// Where one gets a token.
@@ -113,7 +121,7 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Fault { status, .. } => *status,
-            Self::OverLimit(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::OverLimit(_) | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
             Self::Away { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -149,6 +157,12 @@ impl IntoResponse for ApiError {
             Self::OverLimit(message) => {
                 retry_after = Some(0);
                 json!({ name(status): { "code": code, "message": message, "retryAfter": "0" } })
+            }
+            Self::TooMany { retry_after: delay } => {
+                // whole seconds: the first at which there is room
+                let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+                retry_after = Some(seconds);
+                json!({ name(status): { "code": code, "message": RATE_LIMITED, "retryAfter": seconds.to_string() } })
             }
             Self::Unauthorized { challenge } => {
                 authenticate = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok());
@@ -218,6 +232,14 @@ mod tests {
         assert_eq!(
             parts(ApiError::OverLimit("full".to_owned())).await,
             (413, Some("0".to_owned()), r#"{"overLimit":{"code":413,"message":"full","retryAfter":"0"}}"#.to_owned())
+        );
+        assert_eq!(
+            parts(ApiError::TooMany { retry_after: Duration::from_millis(1001) }).await,
+            (
+                413,
+                Some("2".to_owned()),
+                r#"{"overLimit":{"code":413,"message":"This request was rate-limited.","retryAfter":"2"}}"#.to_owned()
+            )
         );
         assert_eq!(
             parts(ApiError::fault(StatusCode::NOT_ACCEPTABLE, "no")).await.2,

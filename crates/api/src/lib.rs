@@ -97,6 +97,7 @@ mod routes;
 mod schema;
 mod server;
 mod state;
+mod throttle;
 mod time_filter;
 mod unroutable;
 mod versions;

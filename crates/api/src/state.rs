@@ -1,13 +1,16 @@
 //! What every request can reach.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Uri;
 use catalog::Catalog;
-use identity::{Authenticator, Policy};
+use identity::{Authenticator, Context, Policy};
 
+use crate::fault::ApiError;
 use crate::filters::ResourceFilters;
+use crate::throttle::Throttle;
 
 /// Settings of the API.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The most records in one page of a list, and how many there are when a request names no limit.
     pub max_limit: u32,
+    /// How many requests a project may make each second; any number if there is none.
+    pub requests_per_second: Option<NonZeroU32>,
     /// The zone that new volumes are in when a request names none.
     pub availability_zone: String,
     /// Where new volumes are, as `host@backend#pool`.
@@ -32,6 +37,7 @@ impl Default for Settings {
         Self {
             public_url: None,
             max_limit: 1000,
+            requests_per_second: None,
             availability_zone: "nova".to_owned(),
             volume_host: "cindervault@rbd#volumes".to_owned(),
             resource_filters: ResourceFilters::default(),
@@ -62,6 +68,7 @@ struct Inner {
     catalog: Catalog,
     authenticator: Authenticator,
     policy: Policy,
+    throttle: Option<Throttle>,
     settings: Settings,
 }
 
@@ -80,7 +87,8 @@ impl Api {
         if settings.max_limit == 0 {
             return Err(SettingsError::MaxLimit);
         }
-        Ok(Self { inner: Arc::new(Inner { catalog, authenticator, policy, settings }) })
+        let throttle = settings.requests_per_second.map(Throttle::new);
+        Ok(Self { inner: Arc::new(Inner { catalog, authenticator, policy, throttle, settings }) })
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -97,6 +105,14 @@ impl Api {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Counts a request of this caller's project, or refuses it because there were too many. A caller without a
+    /// project counts by itself.
+    pub(crate) fn admit(&self, caller: &Context) -> Result<(), ApiError> {
+        let Some(throttle) = &self.inner.throttle else { return Ok(()) };
+        let project = caller.project_id.as_ref().unwrap_or(&caller.user_id);
+        throttle.take(project, Instant::now()).map_err(|retry_after| ApiError::TooMany { retry_after })
     }
 }
 

@@ -16,6 +16,9 @@ use worker::ceph::PoolOptions;
 
 pub(crate) use self::auth::{Auth, AuthMode, Policy};
 
+/// The largest page that may be configured.
+const MAX_LIMIT: u32 = 10_000;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(default)]
@@ -48,6 +51,8 @@ pub(crate) struct Api {
     pub public_url: Option<String>,
     /// The most records in one page of a list.
     pub max_limit: u32,
+    /// How many requests a project may make each second; without it, any number.
+    pub requests_per_second_per_project: Option<u32>,
     /// How long a new backup waits while there is no worker at all, before it becomes `error`; seconds.
     pub worker_wait_seconds: u64,
     /// `[api.resource_filters]`: the filters that callers who are not administrators may use, by resource.
@@ -60,6 +65,7 @@ impl Default for Api {
             listen: "127.0.0.1:8776".to_owned(),
             public_url: None,
             max_limit: 1000,
+            requests_per_second_per_project: None,
             worker_wait_seconds: 60,
             resource_filters: ResourceFilters::default().into_map(),
         }
@@ -281,6 +287,14 @@ impl Config {
             "api.listen must be an address and a port, such as 127.0.0.1:8776",
         );
         demand(
+            (1..=MAX_LIMIT).contains(&self.api.max_limit),
+            &format!("api.max_limit must be from 1 to {MAX_LIMIT}: a page is made in memory"),
+        );
+        demand(
+            self.api.requests_per_second_per_project != Some(0),
+            "api.requests_per_second_per_project must be at least 1; leave it out for no limit",
+        );
+        demand(
             !self.volumes.ceph.user.is_empty(),
             "volumes.ceph.user is missing: the cephx user for the volumes' pool",
         );
@@ -389,6 +403,24 @@ mod tests {
         let error = parse("[api]\nlisten = \"nowhere\"\n[worker]\ncopies = 0").unwrap_err().to_string();
         for part in ["database.url", "api.listen", "volumes.ceph.user", "backups.ceph.pool", "worker.copies"] {
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits_of_requests_are_bounded_and_that_of_their_number_is_off() {
+        assert_eq!(parse(GOOD).unwrap().api.requests_per_second_per_project, None);
+        let api = |text: &str| parse(&format!("{GOOD}\n[api]\n{text}"));
+        assert_eq!(api("requests_per_second_per_project = 5").unwrap().api.requests_per_second_per_project, Some(5));
+        assert_eq!(api("max_limit = 10000").unwrap().api.max_limit, 10_000);
+        for (text, key) in [
+            ("requests_per_second_per_project = 0", "api.requests_per_second_per_project must be at least 1"),
+            ("requests_per_second_per_project = -1", "requests_per_second_per_project"),
+            ("requests_per_second_per_project = \"many\"", "requests_per_second_per_project"),
+            ("max_limit = 0", "api.max_limit must be from 1 to 10000"),
+            ("max_limit = 10001", "api.max_limit must be from 1 to 10000"),
+        ] {
+            let error = api(text).unwrap_err().to_string();
+            assert!(error.contains(key), "{text}: {error}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Versions, headers, paths and bodies: everything before a handler (cases 1 to 18).
 
+use std::num::NonZeroU32;
+
 use api::Settings;
 use reqwest::Method;
 use serde_json::json;
@@ -189,6 +191,59 @@ async fn bodies_are_json_of_a_bounded_size() {
         let large = json(&padded(114_689)).send().await;
         assert_eq!(large.header("x-compute-request-id"), None);
         assert_eq!(large.expect(413)["title"], "Request Entity Too Large");
+        // in chunks, the length is not announced
+        for (length, status) in [(114_688, "400 Bad Request"), (114_689, "413 Payload Too Large")] {
+            let body = padded(length);
+            let request = format!(
+                "POST /v3/{PROJECT}/backups HTTP/1.1\r\nHost: h\r\nX-Auth-Token: alice:{PROJECT}\r\n\
+                 Content-Type: application/json\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 {length:x}\r\n{body}\r\n0\r\n\r\n"
+            );
+            let mut socket = TcpStream::connect(&server.address).await.unwrap();
+            socket.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            socket.read_to_end(&mut answer).await.unwrap();
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_project_that_asks_too_often_is_told_when_to_come_back() {
+    let settings = Settings { requests_per_second: NonZeroU32::new(2), ..Settings::default() };
+    with_settings(settings, async |server| {
+        let mut answered = 0;
+        let refused = loop {
+            let answer = server.get("/backups").send().await;
+            if answer.status != 200 {
+                break answer;
+            }
+            answered += 1;
+            assert!(answered < 1000, "nothing was refused");
+        };
+        assert!(answered >= 2, "{answered}");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        assert_eq!(refused.header("openstack-api-version"), Some("volume 3.0"));
+        assert_eq!(refused.json()["overLimit"]["retryAfter"], "1");
+        refused.expect_fault(413, "overLimit", "This request was rate-limited.");
+        // others have buckets of their own, and what needs no token takes none
+        let other = server.ask_at(Method::GET, &format!("/v3/{OTHER}/backups"));
+        other.with("x-auth-token", &format!("bob:{OTHER}")).send().await.expect(200);
+        for _ in 0..10 {
+            server.ask_at(Method::GET, "/healthcheck").send().await.expect(200);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn any_number_of_requests_is_answered_by_default() {
+    with_server(async |server| {
+        for _ in 0..50 {
+            server.get("/backups?limit=1").send().await.expect(200);
+        }
     })
     .await;
 }

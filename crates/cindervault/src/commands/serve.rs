@@ -124,6 +124,7 @@ fn api_settings(config: &Config) -> api::Settings {
     api::Settings {
         public_url: config.api.public_url.clone(),
         max_limit: config.api.max_limit,
+        requests_per_second: config.api.requests_per_second_per_project.and_then(std::num::NonZeroU32::new),
         resource_filters: api::ResourceFilters::new(config.api.resource_filters.clone()),
         availability_zone: config.worker.zone.clone(),
         volume_host: format!("{}@{}#{}", config.host(), config.worker.backend, config.volumes.ceph.pool),
