@@ -88,6 +88,7 @@ mod metadata_filter;
 mod microversion;
 mod over_quota;
 mod path;
+mod placement;
 mod python;
 mod query;
 mod reply;

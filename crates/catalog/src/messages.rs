@@ -8,11 +8,13 @@ use uuid::Uuid;
 pub use read::{Message, TABLE};
 
 use crate::text_enum::text_enum;
-use crate::{ProjectId, Result};
+use crate::{ProjectId, Result, VolumeId};
 
 text_enum! {
     /// What was being done, by the reference's action ids.
     Action {
+        /// A place was looked for, for a volume.
+        ScheduleVolume = "001",
         /// A backup was being made.
         CreateBackup = "013",
         /// A backup was being deleted.
@@ -25,6 +27,8 @@ text_enum! {
 text_enum! {
     /// What went wrong, by the reference's detail ids.
     Detail {
+        /// No pool has what the volume's type asks for.
+        NoBackend = "003",
         /// The backup was not in the status that the job starts from.
         BackupStatus = "017",
         /// The worker could not reach the backup pool at all.
@@ -48,9 +52,18 @@ impl Action {
     /// The text before the colon.
     pub fn text(self) -> &'static str {
         match self {
+            Self::ScheduleVolume => "schedule allocate volume",
             Self::CreateBackup => "create backup",
             Self::DeleteBackup => "delete backup",
             Self::RestoreBackup => "restore backup",
+        }
+    }
+
+    /// The kind of thing that it was done to.
+    fn resource_type(self) -> &'static str {
+        match self {
+            Self::ScheduleVolume => "VOLUME",
+            Self::CreateBackup | Self::DeleteBackup | Self::RestoreBackup => "VOLUME_BACKUP",
         }
     }
 }
@@ -59,6 +72,7 @@ impl Detail {
     /// The text after the colon.
     pub fn text(self) -> &'static str {
         match self {
+            Self::NoBackend => "Could not find any available weighted backend.",
             Self::BackupStatus => "Backup status is invalid.",
             Self::ServiceDown => "Backup service is down.",
             Self::DriverCreateFailed => "Backup driver failed to create backup.",
@@ -71,14 +85,14 @@ impl Detail {
     }
 }
 
-/// A message about a backup that is to be stored.
+/// A message that is to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
     /// Who may read it.
     pub project_id: ProjectId,
     /// The request that asked for what failed.
     pub request_id: Option<String>,
-    /// The backup.
+    /// The backup or volume.
     pub resource_uuid: Uuid,
     /// What was being done.
     pub action: Action,
@@ -93,14 +107,26 @@ pub struct NewMessage {
 pub async fn add(tx: &mut PgConnection, message: &NewMessage) -> Result<()> {
     sqlx::query(
         "INSERT INTO messages (project_id, request_id, resource_type, resource_uuid, action_id, detail_id)
-         VALUES ($1, $2, 'VOLUME_BACKUP', $3, $4, $5)",
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&message.project_id)
     .bind(&message.request_id)
+    .bind(message.action.resource_type())
     .bind(message.resource_uuid)
     .bind(message.action)
     .bind(message.detail)
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// What a project is told of a volume for which there is no pool.
+pub(crate) fn no_backend(volume: VolumeId, project: &ProjectId, request_id: Option<&str>) -> NewMessage {
+    NewMessage {
+        project_id: project.clone(),
+        request_id: request_id.map(str::to_owned),
+        resource_uuid: volume.0,
+        action: Action::ScheduleVolume,
+        detail: Detail::NoBackend,
+    }
 }

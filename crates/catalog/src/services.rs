@@ -69,7 +69,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Every known service of that binary and on that host, where given.
+    /// Every known service of that binary and on that host, where given; on a host whatever the backend, unless it
+    /// is named.
     ///
     /// # Errors
     /// The database failed.
@@ -77,7 +78,7 @@ impl Catalog {
         Ok(sqlx::query_as(
             "SELECT *, heartbeat_at > now() - $3 * interval '1 second' AS up
                FROM services
-              WHERE ($1::text IS NULL OR binary_name = $1) AND ($2::text IS NULL OR host = $2)
+              WHERE ($1::text IS NULL OR binary_name = $1) AND ($2::text IS NULL OR $2 IN (host, split_part(host, '@', 1)))
               ORDER BY created_at, binary_name, host",
         )
         .bind(binary)

@@ -1,11 +1,16 @@
 //! Volume types: names with extra specs that a volume may be made of (API spec 11.3).
 
+mod access;
 mod change;
 mod extra_specs;
+mod fit;
 mod read;
 
+pub use access::AccessRejected;
 pub use change::{DeleteRejected, NewVolumeType, TypeChange, WriteRejected};
 pub use extra_specs::SpecsRejected;
-pub use read::{DEFAULT_TYPE, TABLE, VolumeType};
+pub use fit::Capabilities;
+pub use read::{DEFAULT_TYPE, PROJECTS, TABLE, VolumeType};
 
-pub(crate) use read::resolve;
+pub(crate) use fit::fits;
+pub(crate) use read::{Viewer, resolve};

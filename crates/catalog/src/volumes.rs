@@ -9,7 +9,9 @@ mod extend;
 mod metadata;
 mod read;
 mod record;
+mod reserve;
 mod reset;
+mod retype;
 mod summary;
 mod update;
 
@@ -19,10 +21,13 @@ pub use extend::ExtendRejected;
 pub use metadata::MetadataRejected;
 pub use read::{TABLE, VolumeView};
 pub use record::{Status, Volume};
+pub use reserve::ReserveRejected;
 pub use reset::{Reset, ResetRejected};
+pub use retype::{Retype, RetypeRejected};
 pub use summary::Summary;
 pub use update::{ReadonlyRejected, UpdateRejected, VolumeChange};
 
-pub(crate) use create::{Origin, insert};
+pub(crate) use create::{Origin, give_up, insert};
+pub(crate) use delete::mark_deleted;
 pub(crate) use read::{type_name, view};
 pub(crate) use record::{lock, lock_in};

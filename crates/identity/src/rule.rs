@@ -76,6 +76,9 @@ rules! {
     VolumeAdminForceDelete = "volume_extension:volume_admin_actions:force_delete", Admin;
     VolumeAttach = "volume_extension:volume_actions:attach", Member;
     VolumeDetach = "volume_extension:volume_actions:detach", Member;
+    VolumeReserve = "volume_extension:volume_actions:reserve", Member;
+    VolumeUnreserve = "volume_extension:volume_actions:unreserve", Member;
+    VolumeRetype = "volume:retype", Member;
     VolumeUpdateReadonly = "volume:update_readonly_flag", Member;
     VolumeSetBootable = "volume_extension:volume_actions:set_bootable", Member;
     SnapshotGetAll = "volume:get_all_snapshots", Reader;
@@ -89,12 +92,15 @@ rules! {
     SnapshotExtendedAttributes = "volume_extension:extended_snapshot_attributes", Reader;
     SnapshotResetStatus = "volume_extension:snapshot_admin_actions:reset_status", Admin;
     SnapshotForceDelete = "volume_extension:snapshot_admin_actions:force_delete", Admin;
-    SnapshotUpdateStatus = "snapshot_extension:snapshot_actions:update_snapshot_status", Admin;
+    SnapshotUpdateStatus = "snapshot_extension:snapshot_actions:update_snapshot_status", Member;
     TypeGetAll = "volume_extension:type_get_all", Reader;
     TypeGet = "volume_extension:type_get", Reader;
     TypeCreate = "volume_extension:type_create", Admin;
     TypeUpdate = "volume_extension:type_update", Admin;
     TypeDelete = "volume_extension:type_delete", Admin;
+    TypeAccessList = "volume_extension:volume_type_access:get_all_for_type", Admin;
+    TypeAccessAdd = "volume_extension:volume_type_access:addProjectAccess", Admin;
+    TypeAccessRemove = "volume_extension:volume_type_access:removeProjectAccess", Admin;
     TypeEncryptionGet = "volume_extension:volume_type_encryption:get", Admin;
     TypeExtraSpecsIndex = "volume_extension:types_extra_specs:index", Reader;
     TypeExtraSpecsShow = "volume_extension:types_extra_specs:show", Reader;

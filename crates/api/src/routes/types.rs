@@ -1,5 +1,6 @@
 //! Volume types (API spec 11.3).
 
+mod access;
 mod create;
 mod delete;
 mod encryption;
@@ -26,17 +27,19 @@ pub(super) fn routes() -> Routes {
         .put("/types/{id}", Microversion::MIN, update::update)
         .delete("/types/{id}", Microversion::MIN, delete::delete)
         .get("/types/{id}/encryption", Microversion::MIN, encryption::show)
+        .merge(access::routes())
         .merge(extra_specs::routes())
 }
 
-/// The type that the path names. A private one is there for administrators only.
+/// The type that the path names. One that is not public is there for administrators, and for those whose project
+/// may use it.
 async fn find(call: &Call) -> Result<VolumeType, ApiError> {
     let id = call.param("id");
     let found = match exact_uuid(id) {
-        Some(id) => call.catalog().volume_type(VolumeTypeId(id)).await?,
+        Some(id) => call.catalog().volume_type(VolumeTypeId(id), &call.scope()).await?,
         None => None,
     };
-    found.filter(|found| found.is_public || call.context.is_admin).ok_or_else(|| missing(id))
+    found.ok_or_else(|| missing(id))
 }
 
 /// 404 for a type.

@@ -19,6 +19,9 @@ async fn services_are_listed_disabled_and_enabled() {
         assert_eq!((&volume["backend_state"], &volume["frozen"]), (&json!("up"), &json!(false)));
         assert!(volume.get("cluster").is_some());
 
+        let on_host = server.get("/os-services?host=lab").send().await.expect(200);
+        assert_eq!(on_host["services"].as_array().unwrap().len(), 2, "whatever the backend");
+
         let body = json!({ "host": "lab", "binary": "cinder-backup", "disabled_reason": "moving" });
         assert_eq!(
             server.put("/os-services/disable-log-reason", &body).send().await.expect(200),

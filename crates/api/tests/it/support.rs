@@ -253,8 +253,9 @@ impl Server {
     pub(crate) async fn volume(&self, size: i32, status: &str) -> Uuid {
         let id = Uuid::new_v4();
         self.run(&format!(
-            "INSERT INTO volumes (id, project_id, user_id, name, size_gib, status, availability_zone, volume_type_id)
-             VALUES ('{id}', '{PROJECT}', 'alice', 'vol', {size}, '{status}', 'nova', (SELECT id FROM volume_types))"
+            "INSERT INTO volumes (id, project_id, user_id, name, size_gib, status, availability_zone, volume_type_id, host)
+             VALUES ('{id}', '{PROJECT}', 'alice', 'vol', {size}, '{status}', 'nova', (SELECT id FROM volume_types),
+                     'lab@rbd#volumes')"
         ))
         .await;
         id

@@ -511,6 +511,65 @@ async fn summary() {
 }
 
 #[tokio::test]
+async fn reserving() {
+    with_server(async |server| {
+        let id = volume(server, 1).await;
+        set_status(server, "volumes", &id, "available").await;
+        action(server, &id, 0, json!({ "os-reserve": {} })).await.expect(202);
+        assert_eq!(shown(server, &id).await["status"], "attaching");
+        assert_eq!(
+            action(server, &id, 0, json!({ "os-reserve": null })).await.fault(400, "badRequest"),
+            "Invalid volume: Volume status must be available to reserve, but the status is attaching."
+        );
+        action(server, &id, 0, json!({ "os-unreserve": {} })).await.expect(202);
+        assert_eq!(shown(server, &id).await["status"], "available");
+        action(server, &id, 0, json!({ "os-unreserve": {} })).await.expect(202);
+        set_status(server, "volumes", &id, "error").await;
+        action(server, &id, 0, json!({ "os-unreserve": {} })).await.expect(202);
+        assert_eq!(shown(server, &id).await["status"], "error", "there was no reservation to take back");
+        action(server, UNKNOWN, 0, json!({ "os-reserve": {} })).await.fault(404, "itemNotFound");
+        action(server, UNKNOWN, 0, json!({ "os-unreserve": {} })).await.fault(404, "itemNotFound");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn retyping() {
+    with_server(async |server| {
+        for (name, protocol) in [("fast", "ceph"), ("foreign", "iSCSI")] {
+            let body = json!({ "volume_type": { "name": name, "extra_specs": { "storage_protocol": protocol } } });
+            server.post("/types", &body).send().await.expect(200);
+        }
+        let id = volume(server, 1).await;
+        let retype = async |name: &str| action(server, &id, 0, json!({ "os-retype": { "new_type": name } })).await;
+        let not_now = "Invalid volume: Retype needs volume to be in available or in-use state";
+        set_status(server, "volumes", &id, "creating").await;
+        assert!(retype("fast").await.fault(400, "badRequest").starts_with(not_now), "it is being created");
+        set_status(server, "volumes", &id, "available").await;
+        assert_eq!(
+            retype("slow").await.fault(400, "badRequest"),
+            "Invalid input received: Invalid volume_type passed: slow."
+        );
+        retype("fast").await.expect(202);
+        assert_eq!(shown(server, &id).await["volume_type"], "fast");
+        assert!(retype("fast").await.fault(400, "badRequest").starts_with(not_now), "it has the type already");
+        let policy = |policy: &str| json!({ "os-retype": { "new_type": "foreign", "migration_policy": policy } });
+        action(server, &id, 0, policy("sometimes")).await.fault(400, "badRequest");
+        // nothing here has what the type asks for: the volume stays as it is, and the project is told
+        action(server, &id, 0, policy("on-demand")).await.expect(202);
+        let volume = shown(server, &id).await;
+        assert_eq!((&volume["volume_type"], &volume["status"]), (&json!("fast"), &json!("available")));
+        let messages = server.get("/messages").at("3.3").send().await.expect(200);
+        assert_eq!(messages["messages"][0]["resource_uuid"], id);
+
+        let quota = json!({ "quota_set": { "volumes_foreign": 0 } });
+        server.put(&format!("/os-quota-sets/{PROJECT}"), &quota).send().await.expect(200);
+        action(server, &id, 0, policy("never")).await.fault(413, "overLimit");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn volumes_are_listed_in_the_order_of_any_column() {
     with_server(async |server| {
         let volume = server.volume(1, "available").await;

@@ -72,6 +72,9 @@ pub enum RestoreRejected {
         /// The backup's size.
         backup_gib: i32,
     },
+    /// The volume that was made for it has no place: the pool has not what its type asks for.
+    #[error("there is no pool for volume {0}")]
+    NoPlace(VolumeId),
     /// There is no worker that could do it.
     #[error("there is no usable backup service")]
     NoService,
@@ -114,7 +117,12 @@ impl Catalog {
                     private_types: false,
                 };
                 match volumes::insert(&mut tx, &new, &Origin::default(), placement).await? {
-                    Ok(volume) => Restoring { volume, name: Some(name) },
+                    Ok(inserted) if !inserted.fits => {
+                        volumes::give_up(&mut tx, inserted.id, &restore.project, request_id).await?;
+                        tx.commit().await?;
+                        return Ok(Err(RestoreRejected::NoPlace(inserted.id)));
+                    }
+                    Ok(inserted) => Restoring { volume: inserted.id, name: Some(name) },
                     Err(rejected) => return Ok(Err(rejected.into())),
                 }
             }
@@ -160,13 +168,17 @@ impl Catalog {
         };
         let origin = Origin { backup: Some(backup.id), size_gib: Some(backup.size_gib), ..Origin::default() };
         let volume = match volumes::insert(&mut tx, new, &origin, placement).await? {
-            Ok(volume) => volume,
+            Ok(inserted) => inserted,
             Err(rejected) => return Ok(Err(rejected)),
         };
-        begin(&mut tx, &backup, volume, true, request_id).await?;
-        let made = volumes::view(&mut tx, volume).await?;
+        let made = volumes::view(&mut tx, volume.id).await?;
+        if volume.fits {
+            begin(&mut tx, &backup, volume.id, true, request_id).await?;
+        } else {
+            volumes::give_up(&mut tx, volume.id, &new.project, request_id).await?;
+        }
         tx.commit().await?;
-        made.map(Ok).ok_or_else(|| Error::Stale { table: "volumes", id: volume.to_string() })
+        made.map(Ok).ok_or_else(|| Error::Stale { table: "volumes", id: volume.id.to_string() })
     }
 }
 

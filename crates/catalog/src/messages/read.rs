@@ -16,7 +16,7 @@ pub struct Message {
     pub project_id: ProjectId,
     /// The request that asked for what failed.
     pub request_id: Option<String>,
-    /// What it is about: `VOLUME_BACKUP`.
+    /// What it is about: `VOLUME_BACKUP`, `VOLUME`.
     pub resource_type: String,
     /// Which one it is about.
     pub resource_uuid: Option<Uuid>,

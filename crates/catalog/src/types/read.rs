@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use crate::page::{self, Column, Kind, Page, Query, Table, UnknownMarker};
+use crate::page::{self, Column, Kind, Page, Query, Scope, Table, UnknownMarker};
 use crate::{Catalog, Metadata, Result, Time, VolumeTypeId};
 
 /// The name of the type of a volume for which nobody named one.
@@ -64,19 +64,14 @@ impl Catalog {
         page::list(&self.pool, &TABLE, query).await
     }
 
-    /// The live volume type with this id.
+    /// The live volume type with this id, if it is public, if whoever sees this scope sees every type, or if the
+    /// scope's project was let use it.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn volume_type(&self, id: VolumeTypeId) -> Result<Option<VolumeType>> {
-        Ok(sqlx::query_as(concat!(
-            "SELECT ",
-            type_columns!(),
-            " FROM volume_types AS t WHERE t.id = $1 AND t.deleted_at IS NULL"
-        ))
-        .bind(id)
-        .fetch_optional(&self.pool)
-        .await?)
+    pub async fn volume_type(&self, id: VolumeTypeId, scope: &Scope) -> Result<Option<VolumeType>> {
+        let mut connection = self.pool.acquire().await?;
+        by_id(&mut connection, id, Viewer::of(scope)).await
     }
 
     /// The type of a volume for which nobody named one; `None` when an administrator has removed it.
@@ -85,21 +80,75 @@ impl Catalog {
     /// The database failed.
     pub async fn default_volume_type(&self) -> Result<Option<VolumeType>> {
         let mut connection = self.pool.acquire().await?;
-        resolve(&mut connection, DEFAULT_TYPE).await
+        resolve(&mut connection, DEFAULT_TYPE, Viewer::Everything).await
     }
 }
 
-/// The live type with this id or, failing that, this name. It can not be deleted until the transaction ends.
-pub(crate) async fn resolve(tx: &mut PgConnection, word: &str) -> Result<Option<VolumeType>> {
+/// The projects that may use the type of the alias `t`.
+pub const PROJECTS: &str = "SELECT a.project_id FROM volume_type_access AS a WHERE a.volume_type_id = t.id";
+
+/// Who looks for a type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Viewer<'a> {
+    /// Somebody who sees those that are not public, too.
+    Everything,
+    /// Somebody in this project.
+    Project(&'a str),
+}
+
+impl<'a> Viewer<'a> {
+    pub(crate) fn of(scope: &'a Scope) -> Self {
+        scope.project().map_or(Self::Everything, Self::Project)
+    }
+
+    fn project(self) -> Option<&'a str> {
+        match self {
+            Self::Everything => None,
+            Self::Project(project) => Some(project),
+        }
+    }
+}
+
+/// Whether the type of the alias `t` is there for [`Viewer::project`], bound as `$1`.
+macro_rules! visible {
+    () => {
+        "(t.is_public OR $1::text IS NULL
+          OR EXISTS (SELECT 1 FROM volume_type_access AS a WHERE a.volume_type_id = t.id AND a.project_id = $1))"
+    };
+}
+
+/// The live type with this id, if it is there for who looks.
+pub(super) async fn by_id(
+    connection: &mut PgConnection,
+    id: VolumeTypeId,
+    viewer: Viewer<'_>,
+) -> Result<Option<VolumeType>> {
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        type_columns!(),
+        " FROM volume_types AS t WHERE t.id = $2 AND t.deleted_at IS NULL AND ",
+        visible!()
+    ))
+    .bind(viewer.project())
+    .bind(id)
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// The live type with this id or, failing that, this name, if it is there for who looks. It can not be deleted
+/// until the transaction ends.
+pub(crate) async fn resolve(tx: &mut PgConnection, word: &str, viewer: Viewer<'_>) -> Result<Option<VolumeType>> {
     Ok(sqlx::query_as(concat!(
         "SELECT ",
         type_columns!(),
         " FROM volume_types AS t
-           WHERE (t.id = $1 OR t.name = $2) AND t.deleted_at IS NULL
-           ORDER BY t.id IS NOT DISTINCT FROM $1 DESC
+           WHERE (t.id = $2 OR t.name = $3) AND t.deleted_at IS NULL AND ",
+        visible!(),
+        " ORDER BY t.id IS NOT DISTINCT FROM $2 DESC
            LIMIT 1
              FOR KEY SHARE"
     ))
+    .bind(viewer.project())
     .bind(Uuid::try_parse(word).ok())
     .bind(word)
     .fetch_optional(tx)

@@ -10,8 +10,8 @@ use crate::jobs::{self, JobSpec, VolumeOrigin};
 use crate::page::Scope;
 use crate::quotas::{self, Exceeded, Resource};
 use crate::services::VOLUME_BINARY;
-use crate::types::{self, DEFAULT_TYPE, VolumeType};
-use crate::{BackupId, Catalog, Error, Metadata, ProjectId, Result, SnapshotId, UserId, VolumeId, snapshots};
+use crate::types::{self, Capabilities, DEFAULT_TYPE, Viewer, VolumeType};
+use crate::{BackupId, Catalog, Error, Metadata, ProjectId, Result, SnapshotId, UserId, VolumeId, messages, snapshots};
 
 /// What a new volume's content is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct NewVolume {
     pub availability_zone: Option<String>,
     /// The user's metadata.
     pub metadata: Metadata,
-    /// Whether it may be of a type that is not public.
+    /// Whether it may be of any type; otherwise of those that are public or that its project may use.
     pub private_types: bool,
 }
 
@@ -54,6 +54,8 @@ pub struct Placement {
     pub host: String,
     /// The zone of a volume for which nobody named one. Always a valid one.
     pub zone: String,
+    /// What the pool there has to offer.
+    pub capabilities: Capabilities,
 }
 
 /// Why a volume was not made.
@@ -133,13 +135,18 @@ impl Catalog {
             Ok(found) => found,
             Err(rejected) => return Ok(Err(rejected)),
         };
-        let volume = match insert(&mut tx, new, &origin, placement).await? {
-            Ok(volume) => volume,
+        let inserted = match insert(&mut tx, new, &origin, placement).await? {
+            Ok(inserted) => inserted,
             Err(rejected) => return Ok(Err(rejected)),
         };
-        jobs::enqueue(&mut tx, &JobSpec::VolumeCreate { volume, from }, &new.project, request_id).await?;
+        let volume = inserted.id;
         let made =
             view(&mut tx, volume).await?.ok_or_else(|| Error::Stale { table: "volumes", id: volume.to_string() })?;
+        if inserted.fits {
+            jobs::enqueue(&mut tx, &JobSpec::VolumeCreate { volume, from }, &new.project, request_id).await?;
+        } else {
+            give_up(&mut tx, volume, &new.project, request_id).await?;
+        }
         tx.commit().await?;
         Ok(Ok(made))
     }
@@ -182,13 +189,37 @@ async fn look_at(
     }
 }
 
-/// Checks type, zone, size and quota of a new volume and makes its row, `creating`. The job is the caller's.
+/// A new volume's row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inserted {
+    pub(crate) id: VolumeId,
+    /// Whether the pool has what its type asks for.
+    pub(crate) fits: bool,
+}
+
+/// Marks a volume for which there is no place, and tells its project.
+pub(crate) async fn give_up(
+    tx: &mut PgConnection,
+    id: VolumeId,
+    project: &ProjectId,
+    request_id: Option<&str>,
+) -> Result<()> {
+    sqlx::query("UPDATE volumes SET status = $2, host = NULL, updated_at = now() WHERE id = $1")
+        .bind(id)
+        .bind(Status::Error)
+        .execute(&mut *tx)
+        .await?;
+    messages::add(tx, &messages::no_backend(id, project, request_id)).await
+}
+
+/// Checks type, zone, size and quota of a new volume and makes its row, `creating`. The job is the caller's, or,
+/// where the volume does not fit, to [`give_up`].
 pub(crate) async fn insert(
     tx: &mut PgConnection,
     new: &NewVolume,
     origin: &Origin,
     placement: &Placement,
-) -> Result<std::result::Result<VolumeId, CreateRejected>> {
+) -> Result<std::result::Result<Inserted, CreateRejected>> {
     let volume_type = match type_of(tx, new, origin).await? {
         Ok(volume_type) => volume_type,
         Err(rejected) => return Ok(Err(rejected)),
@@ -212,6 +243,7 @@ pub(crate) async fn insert(
     if let Err(exceeded) = quotas::reserve(tx, &new.project, &wanted).await? {
         return Ok(Err(exceeded.into()));
     }
+    let fits = volume_type.as_ref().is_none_or(|found| types::fits(&found.extra_specs, &placement.capabilities));
     let id = VolumeId::random();
     sqlx::query(
         "INSERT INTO volumes (id, project_id, user_id, name, description, size_gib, status, availability_zone,
@@ -237,7 +269,7 @@ pub(crate) async fn insert(
     .bind(Json(origin.like.as_ref().map_or(&Metadata::new(), |volume| &volume.image_metadata)))
     .execute(&mut *tx)
     .await?;
-    Ok(Ok(id))
+    Ok(Ok(Inserted { id, fits }))
 }
 
 /// The named type, else the source's, else the default one, held until the transaction ends.
@@ -252,11 +284,11 @@ async fn type_of(
         (None, Some(id)) => id.to_string(),
         (None, None) => DEFAULT_TYPE.to_owned(),
     };
-    let found = types::resolve(tx, &word).await?;
     if new.volume_type.is_none() {
-        return Ok(Ok(found));
+        return Ok(Ok(types::resolve(tx, &word, Viewer::Everything).await?));
     }
-    Ok(found.filter(|found| found.is_public || new.private_types).map(Some).ok_or(CreateRejected::NoSuchType(word)))
+    let viewer = if new.private_types { Viewer::Everything } else { Viewer::Project(new.project.as_str()) };
+    Ok(types::resolve(tx, &word, viewer).await?.map(Some).ok_or(CreateRejected::NoSuchType(word)))
 }
 
 /// The named zone, else the source's, else the configured one.

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::Status;
-use super::record::lock_in;
+use super::record::{lock_in, set_status};
 use crate::jobs::{self, JobSpec};
 use crate::page::Scope;
 use crate::{Catalog, Result, VolumeId};
@@ -34,7 +34,7 @@ pub enum DeleteRejected {
 
 impl Catalog {
     /// Marks a volume `deleting`, with `cascade` its snapshots too, and queues the job that removes the image.
-    /// Its backups stay.
+    /// A volume that never had a place has no image, and is gone at once. Its backups stay.
     ///
     /// # Errors
     /// The database failed.
@@ -59,13 +59,13 @@ impl Catalog {
         if !snapshots_gone || attached(&mut tx, id).await? {
             return Ok(Err(DeleteRejected::Busy));
         }
-        sqlx::query("UPDATE volumes SET status = $2, updated_at = now() WHERE id = $1")
-            .bind(id)
-            .bind(Status::Deleting)
-            .execute(&mut *tx)
-            .await?;
-        let job = JobSpec::VolumeDelete { volume: id, cascade: how.cascade };
-        jobs::enqueue(&mut tx, &job, &volume.project_id, request_id).await?;
+        if volume.host.is_some() {
+            set_status(&mut tx, id, Status::Deleting).await?;
+            let job = JobSpec::VolumeDelete { volume: id, cascade: how.cascade };
+            jobs::enqueue(&mut tx, &job, &volume.project_id, request_id).await?;
+        } else {
+            mark_deleted(&mut tx, id).await?;
+        }
         tx.commit().await?;
         Ok(Ok(()))
     }
@@ -105,4 +105,28 @@ async fn mark_snapshots(tx: &mut PgConnection, id: VolumeId, scope: &Scope, forc
     .bind(id)
     .fetch_one(tx)
     .await?)
+}
+
+/// Marks a volume without an image, its snapshots and its attachments as gone.
+pub(crate) async fn mark_deleted(tx: &mut PgConnection, id: VolumeId) -> Result<()> {
+    sqlx::query(
+        "UPDATE snapshots SET status = 'deleted', deleted_at = now(), updated_at = now()
+          WHERE volume_id = $1 AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("UPDATE attachments SET detached_at = now() WHERE volume_id = $1 AND detached_at IS NULL")
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "UPDATE volumes SET status = $2, deleted_at = now(), updated_at = now()
+          WHERE id = $1 AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .bind(Status::Deleted)
+    .execute(tx)
+    .await?;
+    Ok(())
 }

@@ -144,3 +144,13 @@ pub(crate) async fn lock(tx: &mut PgConnection, id: VolumeId) -> Result<Option<V
 pub(crate) async fn lock_in(tx: &mut PgConnection, id: VolumeId, scope: &Scope) -> Result<Option<Volume>> {
     Ok(lock(tx, id).await?.filter(|volume| scope.project().is_none_or(|project| project == volume.project_id.as_str())))
 }
+
+/// Gives a locked volume another status.
+pub(super) async fn set_status(tx: &mut PgConnection, id: VolumeId, status: Status) -> Result<()> {
+    sqlx::query("UPDATE volumes SET status = $2, updated_at = now() WHERE id = $1")
+        .bind(id)
+        .bind(status)
+        .execute(tx)
+        .await?;
+    Ok(())
+}

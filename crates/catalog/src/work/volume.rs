@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::volume_row;
 use crate::jobs::{self, Job, JobEnd};
-use crate::volumes::{Status, Volume};
+use crate::volumes::{self, Status, Volume};
 use crate::{Catalog, Result, SnapshotId, VolumeId};
 
 impl Catalog {
@@ -55,25 +55,7 @@ impl Catalog {
     /// The database failed, or the job is no longer this worker's.
     pub async fn finish_volume_delete(&self, job: &Job, id: VolumeId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query(
-            "UPDATE snapshots SET status = 'deleted', deleted_at = now(), updated_at = now()
-              WHERE volume_id = $1 AND deleted_at IS NULL",
-        )
-        .bind(id)
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("UPDATE attachments SET detached_at = now() WHERE volume_id = $1 AND detached_at IS NULL")
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "UPDATE volumes SET status = $2, deleted_at = now(), updated_at = now()
-              WHERE id = $1 AND deleted_at IS NULL",
-        )
-        .bind(id)
-        .bind(Status::Deleted)
-        .execute(&mut *tx)
-        .await?;
+        volumes::mark_deleted(&mut tx, id).await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         tx.commit().await?;
         Ok(())

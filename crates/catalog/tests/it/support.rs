@@ -5,6 +5,7 @@ use std::env;
 use catalog::jobs::JobSpec;
 use catalog::page::Scope;
 use catalog::snapshots::{NewSnapshot, Snapshot};
+use catalog::types::Capabilities;
 use catalog::volumes::{NewVolume, Placement, Source, VolumeView};
 use catalog::{Catalog, Metadata, ProjectId, SnapshotId, UserId, VolumeId};
 use sqlx::types::Json;
@@ -51,7 +52,7 @@ pub(crate) fn scope() -> Scope {
 
 /// Where the volumes of the tests go.
 pub(crate) fn placement() -> Placement {
-    Placement { host: "lab@rbd#volumes".to_owned(), zone: "nova".to_owned() }
+    Placement { host: "lab@rbd#volumes".to_owned(), zone: "nova".to_owned(), capabilities: Capabilities::new() }
 }
 
 /// A request for an empty volume.

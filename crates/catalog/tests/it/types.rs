@@ -1,8 +1,9 @@
 //! Volume types.
 
 use catalog::Metadata;
+use catalog::page::Scope;
 use catalog::types::{DeleteRejected, NewVolumeType, SpecsRejected, TypeChange, WriteRejected};
-use catalog::volumes::{CreateRejected, Source};
+use catalog::volumes::{CreateRejected, NewVolume, Source};
 
 use crate::support::{new_volume, placement, scope, with_database};
 
@@ -19,7 +20,7 @@ async fn the_default_the_last_and_a_used_type_can_not_be_deleted() {
         let ssd = catalog.create_volume_type(&named("ssd")).await.unwrap().unwrap();
         assert_eq!(catalog.delete_volume_type(default.id).await.unwrap(), Err(DeleteRejected::Default));
 
-        let new = catalog::volumes::NewVolume { volume_type: Some("ssd".to_owned()), ..new_volume(1) };
+        let new = NewVolume { volume_type: Some("ssd".to_owned()), ..new_volume(1) };
         let volume = catalog.create_volume(&new, Source::Empty, &scope(), &placement(), None).await.unwrap().unwrap();
         assert_eq!(volume.volume_type.as_deref(), Some("ssd"));
         assert_eq!(catalog.delete_volume_type(ssd.id).await.unwrap(), Err(DeleteRejected::InUse));
@@ -48,17 +49,28 @@ async fn names_are_unique() {
 }
 
 #[tokio::test]
-async fn a_private_type_is_for_administrators() {
+async fn a_private_type_is_for_administrators_and_for_whom_they_let_use_it() {
     with_database(async |database| {
+        let catalog = &database.catalog;
         let private = NewVolumeType { is_public: false, ..named("private") };
-        database.catalog.create_volume_type(&private).await.unwrap().unwrap();
-        let mut new = new_volume(1);
-        new.volume_type = Some("private".to_owned());
-        let refused = database.catalog.create_volume(&new, Source::Empty, &scope(), &placement(), None).await.unwrap();
-        assert_eq!(refused.unwrap_err(), CreateRejected::NoSuchType("private".to_owned()));
-        new.private_types = true;
-        let made = database.catalog.create_volume(&new, Source::Empty, &scope(), &placement(), None).await.unwrap();
-        assert_eq!(made.unwrap().volume_type.as_deref(), Some("private"));
+        let private = catalog.create_volume_type(&private).await.unwrap().unwrap().id;
+        let new = NewVolume { volume_type: Some("private".to_owned()), ..new_volume(1) };
+        let by_an_administrator = NewVolume { private_types: true, ..new.clone() };
+        let make = async |new| catalog.create_volume(new, Source::Empty, &scope(), &placement(), None).await.unwrap();
+        let no_such_type = CreateRejected::NoSuchType("private".to_owned());
+        assert_eq!(make(&new).await.unwrap_err(), no_such_type);
+        assert!(catalog.volume_type(private, &scope()).await.unwrap().is_none());
+        assert!(catalog.volume_type(private, &Scope::Every).await.unwrap().is_some());
+
+        assert_eq!(catalog.add_volume_type_access(private, &new.project).await.unwrap(), Ok(()));
+        assert_eq!(make(&new).await.unwrap().volume_type.as_deref(), Some("private"));
+        assert!(catalog.volume_type(private, &scope()).await.unwrap().is_some());
+        let elsewhere = Scope::Project("elsewhere".into());
+        assert!(catalog.volume_type(private, &elsewhere).await.unwrap().is_none());
+
+        assert_eq!(catalog.remove_volume_type_access(private, &new.project).await.unwrap(), Ok(()));
+        assert_eq!(make(&new).await.unwrap_err(), no_such_type);
+        assert_eq!(make(&by_an_administrator).await.unwrap().volume_type.as_deref(), Some("private"));
     })
     .await;
 }
@@ -72,7 +84,7 @@ async fn extra_specs_are_merged_and_taken_away() {
         assert_eq!(catalog.merge_extra_specs(ssd, &specs).await.unwrap(), Ok(()));
         assert_eq!(catalog.delete_extra_spec(ssd, "a").await.unwrap(), Ok(()));
         assert_eq!(catalog.delete_extra_spec(ssd, "a").await.unwrap(), Err(SpecsRejected::NoSuchSpec));
-        let left = catalog.volume_type(ssd).await.unwrap().unwrap().extra_specs;
+        let left = catalog.volume_type(ssd, &Scope::Every).await.unwrap().unwrap().extra_specs;
         assert_eq!(left, Metadata::from([("b".to_owned(), "2".to_owned())]));
     })
     .await;

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use catalog::backups::{Restore, RestoreRejected, Status, Target};
-use catalog::volumes::{CreateRejected, Placement};
+use catalog::volumes::CreateRejected;
 use identity::Rule;
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use super::{find, unknown_backup, visible_volume, volume_id};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::over_quota;
+use crate::placement::placement;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
 
@@ -42,8 +43,7 @@ pub(super) async fn restore(call: Call) -> Result<Reply, ApiError> {
         Target::New(body["name"].as_str().map(str::to_owned))
     };
     let restore = Restore { backup: backup.id, target, project, user: call.user() };
-    let settings = call.settings();
-    let placement = Placement { host: settings.volume_host.clone(), zone: settings.availability_zone.clone() };
+    let placement = placement(call.settings());
     let request_id = Some(call.request_id.as_str());
     let begun = call.catalog().restore_backup(&restore, &call.scope(), &placement, request_id).await?;
     let restoring = begun.map_err(|rejected| refuse(&call, rejected))?;
@@ -69,6 +69,10 @@ fn refuse(call: &Call, rejected: RestoreRejected) -> ApiError {
         RestoreRejected::VolumeStatus(_) => ApiError::invalid_volume("Volume to be restored to must be available"),
         RestoreRejected::TooSmall { volume_gib, backup_gib } => ApiError::invalid_volume(format!(
             "volume size {volume_gib} is too small to restore backup of size {backup_gib}."
+        )),
+        RestoreRejected::NoPlace(volume) => ApiError::invalid_volume(format!(
+            "Error while creating volume {volume} for restoring backup {}.",
+            call.param("id")
         )),
         RestoreRejected::NoService => ApiError::no_backup_service(),
     }

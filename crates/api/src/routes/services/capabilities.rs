@@ -4,13 +4,10 @@ use axum::http::StatusCode;
 use identity::Rule;
 use serde_json::{Value, json};
 
-use super::pools::parts;
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::placement::{PROTOCOL, VENDOR, VERSION, parts};
 use crate::reply::Reply;
-
-pub(super) const VENDOR: &str = "Open Source";
-pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::Capabilities)?;
@@ -31,7 +28,7 @@ pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
         "volume_backend_name": backend,
         "pool_name": pool,
         "driver_version": VERSION,
-        "storage_protocol": "ceph",
+        "storage_protocol": PROTOCOL,
         "display_name": Value::Null,
         "description": Value::Null,
         "visibility": Value::Null,

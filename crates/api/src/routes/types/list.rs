@@ -1,7 +1,7 @@
 //! `GET /types` (API spec 11.3).
 
 use catalog::page::Filter;
-use catalog::types::TABLE;
+use catalog::types::{PROJECTS, TABLE};
 use identity::Rule;
 
 use super::views;
@@ -25,22 +25,31 @@ static LISTING: Listing = Listing {
 
 pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
     let mut query = LISTING.query(&call)?;
-    // who is no administrator sees the public ones, whatever was asked; who is one sees them unless asked
+    // who is no administrator sees what he may use, whatever was asked; who is one sees that unless asked
     if !call.context.is_admin || call.query.get("is_public").is_none() {
-        query.filters.extend(TABLE.column("is_public").map(|column| Filter::Is(column, "true".to_owned())));
+        query.filters.push(usable(&call));
     }
     let page = call.catalog().volume_types(&query).await?.map_err(|_| LISTING.unknown_marker(&call))?;
     LISTING.reply(&call, &query, &page, "/types", |found| views::full(&call, found), |found| found.id)
 }
 
-fn special(_: &Call, key: &str, value: &str) -> Option<Result<Filter, ApiError>> {
+/// The types that are public, or that the caller's project may use.
+fn usable(call: &Call) -> Filter {
+    let public = TABLE.column("is_public").map(|column| Filter::Is(column, "true".to_owned()));
+    let given = Filter::Among(PROJECTS, call.project_or_none().to_string());
+    Filter::Any(public.into_iter().chain([given]).collect())
+}
+
+fn special(call: &Call, key: &str, value: &str) -> Option<Result<Filter, ApiError>> {
     let everything = || Some(Ok(Filter::All(Vec::new())));
     match key {
         "is_public" if value.trim().eq_ignore_ascii_case("none") => everything(),
-        "is_public" if boolean(value).is_none() => {
-            Some(Err(ApiError::bad_request(format!("Invalid is_public filter [{value}]"))))
-        }
-        "is_public" | "name" | "description" => None,
+        "is_public" => match boolean(value) {
+            Some(true) => Some(Ok(usable(call))),
+            Some(false) => None,
+            None => Some(Err(ApiError::bad_request(format!("Invalid is_public filter [{value}]")))),
+        },
+        "name" | "description" => None,
         // other keys are no filters of types, and are dropped
         _ => everything(),
     }

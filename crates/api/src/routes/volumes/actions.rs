@@ -4,7 +4,9 @@ mod attach;
 mod detach;
 mod extend;
 mod force_delete;
+mod reserve;
 mod reset_status;
+mod retype;
 mod set_bootable;
 mod update_readonly;
 
@@ -15,6 +17,9 @@ use crate::router::Routes;
 pub(super) fn routes() -> Routes {
     let actions = Actions::default()
         .on("os-extend", Microversion::MIN, extend::extend)
+        .on("os-retype", Microversion::MIN, retype::retype)
+        .on("os-reserve", Microversion::MIN, reserve::reserve)
+        .on("os-unreserve", Microversion::MIN, reserve::unreserve)
         .on("os-reset_status", Microversion::MIN, reset_status::reset_status)
         .on("os-force_delete", Microversion::MIN, force_delete::force_delete)
         .on("os-set_bootable", Microversion::MIN, set_bootable::set_bootable)

@@ -1,7 +1,7 @@
 //! `POST /volumes` (API spec 11.1).
 
 use axum::http::StatusCode;
-use catalog::volumes::{CreateRejected, NewVolume, Placement, Source};
+use catalog::volumes::{CreateRejected, NewVolume, Source};
 use catalog::{BackupId, SnapshotId, VolumeId};
 use identity::Rule;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use crate::call::{Call, exact_uuid};
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
 use crate::over_quota;
+use crate::placement::placement;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema, Unknown};
 use crate::wording::{self, gibibytes};
@@ -71,8 +72,7 @@ pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
         metadata: schema::metadata(body.get("metadata")).unwrap_or_default(),
         private_types: call.context.is_admin,
     };
-    let settings = call.settings();
-    let placement = Placement { host: settings.volume_host.clone(), zone: settings.availability_zone.clone() };
+    let placement = placement(call.settings());
     let request = Some(call.request_id.as_str());
     let made = match from {
         Some(backup) => {
