@@ -26,6 +26,8 @@ help: ## show this
 	@echo "  LAB_SEED         repeats the writes of a walk"
 	@echo "  VENV             the OpenStack clients                   .venv"
 	@echo "  KEYSTONE_VENV    Keystone, for AUTH=keystone             .venv-keystone"
+	@echo "  TEMPEST          whether \`make deps\` installs tempest       no"
+	@echo "  TEMPEST_VENV     tempest                                 .venv-tempest"
 	@echo "  CHAIN_HISTORIES, CHAIN_STEPS, CHAIN_SEED                 for fuzz-chains"
 
 deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients, Keystone if asked for

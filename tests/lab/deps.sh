@@ -3,6 +3,7 @@
 #
 #   VENV            where the OpenStack clients and pytest go (default .venv)
 #   AUTH=keystone   a Keystone of one's own as well, which goes to KEYSTONE_VENV (default .venv-keystone)
+#   TEMPEST=yes     OpenStack's test suite as well, which goes to TEMPEST_VENV (default .venv-tempest)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 venv=${VENV:-.venv}
@@ -65,4 +66,7 @@ python_home() {
 python_home "$venv" tests/requirements.txt "the OpenStack clients"
 if [ "${AUTH:-noauth}" = keystone ]; then
   python_home "${KEYSTONE_VENV:-.venv-keystone}" tests/lab/keystone-requirements.txt "Keystone"
+fi
+if [ "${TEMPEST:-no}" = yes ]; then
+  python_home "${TEMPEST_VENV:-.venv-tempest}" tests/tempest/requirements.txt "tempest"
 fi
