@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:$(CURDIR)/target/tools/bin
 VENV ?= .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build lab serve stop test lint bench fuzz-chains
+.PHONY: help deps build lab serve stop test lint bench bench-api fuzz-chains
 
 help: ## show this
 	@echo "make …"
@@ -56,6 +56,10 @@ bench: export LAB_DIR ?= .lab-bench
 bench: export CEPH_OSD_GIB ?= 40
 bench: build ## Cindervault against rbd export-diff | rbd import-diff
 	@tests/lab/lab.py run --service -- tests/bench/bench.py
+
+bench-api: export LAB_DIR ?= .lab-bench-api
+bench-api: build ## requests with a thousand backups in the catalogue, and with a million
+	@tests/lab/lab.py run -- tests/bench/bench_api.py
 
 fuzz-chains: export LAB_DIR ?= .lab-fuzz
 fuzz-chains: export CHAIN_HISTORIES ?= 200

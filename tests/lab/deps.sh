@@ -14,6 +14,7 @@ packages=(
   python3 python3-venv python3-rbd python3-rados
   postgresql
   curl ca-certificates
+  wrk                                   # make bench-api
 )
 
 # shellcheck disable=SC2016  # ${...} is dpkg-query's own language
