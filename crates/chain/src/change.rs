@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rbd::{DiffMode, Extent, Features, Image, Layout, Pool};
+use rbd::{DiffMode, Extent, Features, Image, Layout};
 
 use crate::error::Result;
 use crate::extents::union;
@@ -39,8 +39,8 @@ impl Change {
         Ok(Self { image: image.clone(), from: None, suspect: 0..0, layout, maps_first: false })
     }
 
-    /// What may differ between the snapshot `from` and the point that `image` (a handle on the image `name`
-    /// of `pool`) was opened at.
+    /// What may differ between the snapshot `from`, which `start` was opened at, and the point that `image`, a
+    /// handle on the same image, was opened at.
     ///
     /// librbd answers this from the snapshots of each object. For a clone that is not all: where an object
     /// exists at neither point, the bytes came from the parent at the first and may not at the second, because
@@ -49,15 +49,14 @@ impl Change {
     ///
     /// # Errors
     /// There is no such snapshot, or Ceph failed.
-    pub(crate) async fn between(pool: &Pool, name: &str, from: &str, image: &Image) -> Result<Self> {
+    pub(crate) async fn between(start: &Image, from: &str, image: &Image) -> Result<Self> {
         let layout = image.layout().await?;
-        let start = pool.open_read_only(name, Some(from)).await?;
         let (before, after) = (start.parent_overlap().await?, image.parent_overlap().await?);
         let suspect = after..before.min(layout.size).max(after);
         Ok(Self { image: image.clone(), from: Some(from.to_owned()), suspect, layout, maps_first: false })
     }
 
-    /// What `head`, a handle on a base's head, holds beyond the restore point `point`: most often nothing,
+    /// What `head`, a handle on the head of a base, holds beyond the restore point `point`: most often nothing,
     /// which the object maps can tell without a look at each object.
     ///
     /// They are asked only where they can be believed: who writes to a base flushes before it takes a
@@ -67,12 +66,14 @@ impl Change {
     ///
     /// # Errors
     /// There is no such snapshot, or Ceph failed.
-    pub(crate) async fn beyond(pool: &Pool, base: &str, point: &str, head: &Image) -> Result<Self> {
-        let change = Self::between(pool, base, point, head).await?;
-        let (features, youngest) = futures_util::try_join!(head.features(), head.youngest_snapshot())?;
+    pub(crate) async fn beyond(point: &str, head: &Image) -> Result<Self> {
+        let layout = head.layout().await?;
+        let (features, youngest) = (head.features().await?, head.youngest_snapshot().await?);
         let mapped = features.has(Features::OBJECT_MAP.with(Features::FAST_DIFF));
-        let neighbour = youngest.is_some_and(|youngest| youngest.name == point && youngest.size == change.layout.size);
-        Ok(Self { maps_first: mapped && neighbour, ..change })
+        let neighbour = youngest.is_some_and(|youngest| youngest.name == point && youngest.size == layout.size);
+        // a base has no parent: nothing is suspect
+        let (image, from) = (head.clone(), Some(point.to_owned()));
+        Ok(Self { image, from, suspect: 0..0, layout, maps_first: mapped && neighbour })
     }
 
     /// Whether some of the extents are only suspects, so that comparing them with the target before writing

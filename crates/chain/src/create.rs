@@ -118,7 +118,8 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
 
     control.step(Step::Copy).await?;
     // closing gives a watch and perhaps a lock back, which takes a while: beside the copy
-    let (copied, ()) = tokio::join!(copy(pools, request, control, start.as_ref(), &point, &to, known), source.close());
+    let copying = Box::pin(copy(pools, request, control, start.as_ref(), &point, &to, known));
+    let (copied, ()) = tokio::join!(copying, source.close());
     let (size, moved) = copied?;
 
     control.step(Step::Commit).await?;
@@ -183,14 +184,19 @@ async fn copy(
     to: &Image,
     known: Known,
 ) -> Result<(u64, Moved)> {
-    let from = pools.volumes.open_read_only(&request.image, Some(point)).await?;
+    let open_from = async { Ok(pools.volumes.open_read_only(&request.image, Some(point)).await?) };
+    let open_start = async {
+        let Some(start) = start else { return Ok::<_, Error>(None) };
+        Ok(Some((start, pools.volumes.open_read_only(&request.image, Some(&start.from)).await?)))
+    };
+    let (from, start) = futures_util::try_join!(open_from, open_start)?;
     let (size, id) = futures_util::try_join!(from.size(), from.id())?;
     let point_id =
         from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point).map(|snapshot| snapshot.id);
     if to.size().await? != size {
         to.resize(size, true).await?;
     }
-    let Some(start) = start else {
+    let Some((start, start_image)) = start else {
         let content = Change::content_of(&from).await?;
         let moved = Copy { from: &from, to, known }.run(Walk::new(&content, None, size), control).await?;
         still_there(&pools.volumes, &request.image, &id, point_id).await?;
@@ -199,9 +205,9 @@ async fn copy(
     let leftover = async {
         // opened after the resize, which is part of what the head differs by
         let head = pools.backups.open_read_only(&start.base, None).await?;
-        Change::beyond(&pools.backups, &start.base, &start.point, &head).await
+        Change::beyond(&start.point, &head).await
     };
-    let changed = Change::between(&pools.volumes, &request.image, &start.from, &from);
+    let changed = Change::between(&start_image, &start.from, &from);
     let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
     let known = if changed.has_suspects() { Known::WorthReading } else { known };
     let moved = Copy { from: &from, to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?;

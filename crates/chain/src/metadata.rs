@@ -86,6 +86,9 @@ pub async fn read(pool: &Pool, backup: Uuid) -> Result<Option<VolumeMetadata>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -99,6 +102,65 @@ mod tests {
             r#"{"version":2,"volume-base-metadata":{"display_name":"data"},"volume-metadata":{"k":"v"}}"#
         );
         assert_eq!(VolumeMetadata::decode("o", &bytes).unwrap(), metadata);
+    }
+
+    /// Some JSON.
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                members(inner).prop_map(Value::Object),
+            ]
+        })
+    }
+
+    fn members(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+        prop::collection::btree_map(any::<String>(), value, 0..4).prop_map(|members| members.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn any_metadata_that_is_written_can_be_read(base in members(value()), user in members(value()), image in members(value())) {
+            let metadata = VolumeMetadata { base, user, image };
+            prop_assert_eq!(VolumeMetadata::decode("o", &metadata.encode().unwrap()).unwrap(), metadata);
+        }
+
+        #[test]
+        fn any_object_is_read_or_refused_by_its_name(
+            bytes: Vec<u8>,
+            mut object in members(value()),
+            version in prop_oneof![Just(json!(1)), Just(json!(2)), value()],
+            odd in value(),
+        ) {
+            object.insert("version".to_owned(), version.clone());
+            object.insert("volume-metadata".to_owned(), odd.clone());
+            for (bytes, ours) in [(bytes, None), (Value::from(object).to_string().into_bytes(), Some(()))] {
+                match VolumeMetadata::decode("the object", &bytes) {
+                    Ok(read) => {
+                        // what was understood is understood again
+                        prop_assert_eq!(VolumeMetadata::decode("o", &read.encode().unwrap()).unwrap(), read);
+                        prop_assert!(ours.is_none() || version == 1 || version == 2);
+                    }
+                    Err(error) => {
+                        prop_assert!(error.to_string().contains("the object"), "{error}");
+                        let known = version == 1 || version == 2;
+                        prop_assert!(ours.is_none() || !known || !(odd.is_object() || odd.is_null()));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = format!(r#"{{"version": 2, "volume-metadata": {}"#, r#"{"x":"#.repeat(100_000));
+        assert!(matches!(VolumeMetadata::decode("o", deep.as_bytes()), Err(Error::BadMetadata { .. })));
     }
 
     #[test]

@@ -98,6 +98,32 @@ mod tests {
         assert_eq!(fraction.name(), "backup.42f0898e-c1ae-408b-ad89-9301f960fc11.snap.1795326352.6818595");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_marker_that_is_made_is_read(bits: u128, seconds in 0..=u64::from(u32::MAX), nanos in 0..1_000_000_000_u32) {
+            let backup = Uuid::from_u128(bits);
+            let marker = Marker::new(backup, UNIX_EPOCH + Duration::new(seconds, nanos));
+            proptest::prop_assert_eq!(marker.backup(), backup);
+            proptest::prop_assert_eq!(Marker::parse(marker.name()), Some(marker.clone()));
+            proptest::prop_assert_eq!(marker.to_string(), marker.name());
+        }
+
+        #[test]
+        fn any_snapshots_name_is_a_marker_or_none(
+            name in "\\PC{0,60}|backup\\.[0-9a-fA-F-]{30,38}\\.snap\\.\\PC{0,12}",
+            bits: u128,
+            at in "\\PC{0,12}",
+        ) {
+            if let Some(marker) = Marker::parse(&name) {
+                proptest::prop_assert_eq!(marker.name(), &name);
+                let start = format!("backup.{}.snap.", marker.backup());
+                proptest::prop_assert!(name.starts_with(&start) && name.len() > start.len());
+            }
+            let made = format!("backup.{}.snap.{at}", Uuid::from_u128(bits));
+            proptest::prop_assert_eq!(Marker::parse(&made).is_some(), !at.is_empty());
+        }
+    }
+
     #[test]
     fn only_markers_are_read_as_markers() {
         let marker = Marker::new(ID, UNIX_EPOCH + Duration::from_millis(1_700_000_000_125));

@@ -94,7 +94,8 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
     let marker = marked_at(&held, &request.reference, point.snapshot.as_deref(), size).await?;
     let everything = Change::content_of(&held).await?;
     let (plan, moved) = if let Some(marker) = marker {
-        let changed = Change::between(&pools.volumes, &request.image, &marker, &held).await?;
+        let start = pools.volumes.open_read_only(&request.image, Some(&marker)).await?;
+        let changed = Change::between(&start, &marker, &held).await?;
         let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
         let copy = Copy { from: &from, to: &to, known };
         (Plan::Repair, copy.run(Walk::new(&changed, None, end), control).await?)
