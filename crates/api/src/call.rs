@@ -14,9 +14,10 @@ use uuid::Uuid;
 use crate::fault::ApiError;
 use crate::links::Links;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::query::Pairs;
 use crate::request_id::RequestId;
-use crate::schema::{self, Schema};
+use crate::schema;
 use crate::state::{Api, Settings};
 
 /// A request of a recognised caller in a known version, with a body that is JSON or none.
@@ -27,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) context: Context,
     /// The version that the request speaks.
     pub(crate) version: Microversion,
+    /// What its route says of itself.
+    pub(crate) operation: &'static Operation,
     pub(crate) request_id: RequestId,
     /// Makes the links of the answer.
     pub(crate) links: Links,
@@ -104,8 +107,9 @@ impl Call {
         self.params.iter().find_map(|(own, value)| (own == name).then_some(value.as_str())).unwrap_or_default()
     }
 
-    /// The body, once it fits the schema.
-    pub(crate) fn body(&self, schema: &Schema) -> Result<&Value, ApiError> {
+    /// The body, once it fits the schema of the operation.
+    pub(crate) fn body(&self) -> Result<&Value, ApiError> {
+        let schema = self.operation.body.ok_or_else(|| ApiError::internal("this operation takes no body"))?;
         let body = self.body.as_ref().ok_or_else(ApiError::malformed)?;
         schema::validate(schema, body, self.version).map_err(ApiError::bad_request)?;
         Ok(body)

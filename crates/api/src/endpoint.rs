@@ -19,6 +19,7 @@ use crate::call::Call;
 use crate::fault::ApiError;
 use crate::front::Prelude;
 use crate::microversion::{HEADER, Microversion, VersionError};
+use crate::openapi::Operation;
 use crate::query::Pairs;
 use crate::reply::Reply;
 use crate::request_id::{self, RequestId};
@@ -41,11 +42,13 @@ where
 /// What a route does.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
-    work: Work,
+    /// Whichever kind of work that is.
+    pub(crate) work: Work,
 }
 
+/// The kinds of work.
 #[derive(Clone)]
-enum Work {
+pub(crate) enum Work {
     /// Reads or deletes: a body is refused.
     Plain(Method),
     /// Takes a body.
@@ -54,9 +57,13 @@ enum Work {
     Actions(Actions),
 }
 
+/// A handler, and what is said of it.
 #[derive(Clone)]
-struct Method {
-    since: Microversion,
+pub(crate) struct Method {
+    /// The version it appeared with.
+    pub(crate) since: Microversion,
+    /// What it takes and answers.
+    pub(crate) operation: &'static Operation,
     handler: Handler,
 }
 
@@ -71,13 +78,24 @@ impl Actions {
     }
 
     /// One more action.
-    pub(crate) fn on<H, F>(mut self, name: &'static str, since: Microversion, handler: H) -> Self
+    pub(crate) fn on<H, F>(
+        mut self,
+        name: &'static str,
+        since: Microversion,
+        handler: H,
+        operation: &'static Operation,
+    ) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        self.0.push((name, Method { since, handler: boxed(handler) }));
+        self.0.push((name, Method { since, operation, handler: boxed(handler) }));
         self
+    }
+
+    /// Each of them, with its name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Method)> {
+        self.0.iter().map(|(name, method)| (*name, method))
     }
 
     /// The action that a body names.
@@ -100,21 +118,21 @@ impl Actions {
 
 impl Endpoint {
     /// A route that takes no body.
-    pub(crate) fn plain<H, F>(since: Microversion, handler: H) -> Self
+    pub(crate) fn plain<H, F>(since: Microversion, handler: H, operation: &'static Operation) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        Self { work: Work::Plain(Method { since, handler: boxed(handler) }) }
+        Self { work: Work::Plain(Method { since, operation, handler: boxed(handler) }) }
     }
 
     /// A route that takes a body.
-    pub(crate) fn with_body<H, F>(since: Microversion, handler: H) -> Self
+    pub(crate) fn with_body<H, F>(since: Microversion, handler: H, operation: &'static Operation) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        Self { work: Work::WithBody(Method { since, handler: boxed(handler) }) }
+        Self { work: Work::WithBody(Method { since, operation, handler: boxed(handler) }) }
     }
 
     /// A route that does what its body names.
@@ -167,7 +185,9 @@ impl Endpoint {
         let query = Pairs::parse(parts.uri.query().unwrap_or_default()).ok_or_else(ApiError::malformed)?;
         let Prelude { request_id, context, links, .. } = prelude;
         let headers = parts.headers.clone();
-        (method.handler)(Call { api, context, version, request_id, links, query, headers, params, body }).await
+        let operation = method.operation;
+        let call = Call { api, context, version, operation, request_id, links, query, headers, params, body };
+        (method.handler)(call).await
     }
 }
 

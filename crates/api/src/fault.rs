@@ -130,7 +130,7 @@ impl ApiError {
 }
 
 /// The fault's name (API spec 8.1).
-fn name(status: StatusCode) -> &'static str {
+pub(crate) fn name(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "badRequest",
         401 => "unauthorized",

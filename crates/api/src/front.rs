@@ -69,8 +69,11 @@ async fn answer(api: &Api, request_id: &RequestId, request: Request, next: Next)
         Place::Root if reading => return versions::root(&parts.headers, &links, request_id),
         Place::Versions if reading => return versions::v3(&parts.headers, &links, request_id),
         Place::Health if reading => return versions::health(&parts.headers),
+        Place::Description if reading => return versions::description(),
         Place::Resource { project, path } => (project, path),
-        Place::Root | Place::Versions | Place::Health | Place::Nowhere => return unroutable::no_route(&parts.headers),
+        Place::Root | Place::Versions | Place::Health | Place::Description | Place::Nowhere => {
+            return unroutable::no_route(&parts.headers);
+        }
     };
     let context = match recognise(api, &parts.headers, project.as_deref()).await {
         Ok(context) => context,
@@ -99,7 +102,8 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
 }
 
 async fn recognise(api: &Api, headers: &HeaderMap, url_project: Option<&str>) -> Result<Context, ApiError> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // a token that is no text is not valid, which is not the same as none
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let credentials =
         Credentials { token: header("x-auth-token"), service_token: header("x-service-token"), url_project };
     match api.authenticator().authenticate(credentials).await {

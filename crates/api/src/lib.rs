@@ -28,14 +28,18 @@
 //!
 //! pub(super) fn routes() -> Routes {
 //!     Routes::new()
-//!         .get("/widgets", Microversion::MIN, list::summary)
-//!         .get("/widgets/detail", Microversion::MIN, list::detail)
-//!         .post("/widgets", Microversion::v3(9), create::create) // 404 to older requests
-//!         .actions("/widgets/{id}/action", Actions::new().on("os-reset_status", Microversion::MIN, reset::reset))
+//!         .get("/widgets", Microversion::MIN, list::summary, &list::SUMMARY)
+//!         .get("/widgets/detail", Microversion::MIN, list::detail, &list::DETAIL)
+//!         .post("/widgets", Microversion::v3(9), create::create, &create::CREATE) // 404 to older requests
+//!         .actions(
+//!             "/widgets/{id}/action",
+//!             Actions::new().on("os-reset_status", Microversion::MIN, reset::reset, &reset::RESET),
+//!         )
 //! }
 //! ```
 //!
-//! and `routes::all` merges it. A handler is an `async fn(Call) -> Result<Reply, ApiError>`:
+//! and `routes::all` merges it. A handler is an `async fn(Call) -> Result<Reply, ApiError>`, and beside it stands
+//! what the description says of it:
 //!
 //! ```ignore
 //! // routes/widgets/create.rs
@@ -51,9 +55,12 @@
 //!     &["widget"],
 //! ));
 //!
+//! pub(super) static CREATE: Operation =
+//!     Operation::json("Makes a widget.", StatusCode::ACCEPTED, &views::SUMMARY_BODY).takes(&SCHEMA);
+//!
 //! /// `POST /widgets` (API spec 99.1).
 //! pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
-//!     let body = &call.body(&SCHEMA)?["widget"];           // 400 in the reference's words
+//!     let body = &call.body()?["widget"];                  // 400 in the reference's words
 //!     let project = call.project(Rule::WidgetCreate)?;     // 403 for a token without a project
 //!     call.allow(Rule::WidgetCreate, &project)?;           // 403
 //!     let made = call.catalog().create_widget(/* … */).await?;   // database away: 503, broken: 500
@@ -66,6 +73,9 @@
 //!
 //! * Records are looked up by `exact_uuid(call.param("id"))` and `call.scope()`: what is not there, not an id,
 //!   or somebody else's is the same 404. Ask the policy after that, with the record's project.
+//! * The description (`docs/openapi.json`, `GET /openapi.json`) is made of the route table: an `Operation` says what a
+//!   handler takes, answers and refuses. What it takes is what `call.body()` checks, so the two can not differ; the
+//!   form of what it answers stands beside the view that renders it. A test tells when the committed file is old.
 //! * Parts of an answer that appeared later are put in by `call.has(minor)`; parts that need a rule by
 //!   `call.may(rule, project)`.
 //! * A list has a `Listing`: `let query = LISTING.query(&call)?` reads paging, sort order and filters and asks the
@@ -86,6 +96,7 @@ mod listing;
 mod metadata_body;
 mod metadata_filter;
 mod microversion;
+mod openapi;
 mod over_quota;
 mod path;
 mod placement;
@@ -105,6 +116,7 @@ mod versions;
 mod wording;
 
 pub use filters::ResourceFilters;
+pub use openapi::openapi;
 pub use router::router;
 pub use server::serve;
 pub use state::{Api, Settings, SettingsError};

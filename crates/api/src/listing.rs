@@ -9,19 +9,24 @@ use crate::call::{Call, exact_uuid};
 use crate::fault::ApiError;
 use crate::links::Link;
 use crate::microversion::Microversion;
+use crate::openapi::Parameter;
 use crate::query::{Pairs, boolean, integer};
 use crate::reply::Reply;
 
 /// The version in which unknown filters became errors.
 const STRICT_FILTERS: Microversion = Microversion::v3(31);
 /// The version in which `key~` became a filter.
-const LIKE_FILTERS: Microversion = Microversion::v3(34);
+pub(crate) const LIKE_FILTERS: Microversion = Microversion::v3(34);
 /// About as many bytes as a record has in a list.
 const RECORD: usize = 512;
 /// The version in which `with_count` appeared.
-const COUNT: Microversion = Microversion::v3(45);
+pub(crate) const COUNT: Microversion = Microversion::v3(45);
+
+/// What a query says that is no filter, besides `with_count`.
+pub(crate) const NOT_FILTERS: [&str; 7] = ["limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants"];
 
 /// How one kind of record is listed.
+#[derive(Debug)]
 pub(crate) struct Listing {
     /// The columns.
     pub(crate) table: &'static Table,
@@ -39,6 +44,12 @@ pub(crate) struct Listing {
     pub(crate) sort_by_name_since: u16,
     /// Keys whose column has another name, with the version since which they are known.
     pub(crate) aliases: &'static [(&'static str, &'static str, u16)],
+    /// The version in which its query got a meaning.
+    pub(crate) since: Microversion,
+    /// The keys that are filters, where not every column is one: others are dropped.
+    pub(crate) only: Option<&'static [&'static str]>,
+    /// What is said of filters that are more than a column's value.
+    pub(crate) filters: &'static [Parameter],
     /// Filters that are more than a column's value, asked first: `None` leaves the key to the columns.
     pub(crate) special: fn(&Call, &str, &str) -> Option<Result<Filter, ApiError>>,
 }
@@ -134,6 +145,9 @@ impl Listing {
     }
 
     fn filter(&self, call: &Call, key: &str, value: &str) -> Result<Filter, ApiError> {
+        if self.only.is_some_and(|only| !only.contains(&key)) {
+            return Ok(Filter::All(Vec::new()));
+        }
         if let Some(filter) = (self.special)(call, key, value) {
             return filter;
         }
@@ -199,8 +213,7 @@ fn permitted<'a>(
 ) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
     let mut filters: Vec<(&str, &str)> = Vec::new();
     for (key, value) in query.iter() {
-        let paging = ["limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants"].contains(&key)
-            || (key == "with_count" && version >= COUNT);
+        let paging = NOT_FILTERS.contains(&key) || (key == "with_count" && version >= COUNT);
         if !paging && filters.iter().all(|(own, _)| *own != key) {
             filters.push((key, value));
         }
@@ -284,6 +297,83 @@ mod tests {
             Ok(filters) => filters.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" "),
             Err(ApiError::Fault { message, .. }) => message.into_owned(),
             Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    use proptest::prelude::*;
+
+    fn pairs(sent: &[(String, String)]) -> Pairs {
+        let quote =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let query: Vec<String> = sent.iter().map(|(key, value)| format!("{}={}", quote(key), quote(value))).collect();
+        Pairs::parse(&query.join("&")).unwrap()
+    }
+
+    fn refused(error: ApiError) -> String {
+        match error {
+            ApiError::Fault { status, message } if status.as_u16() == 400 => message.into_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sort_keys_that_are_written_are_read(
+            sent in prop::collection::vec(("[a-z_]{1,9}", prop::option::of(prop_oneof![Just("asc"), Just("desc")])), 1..5),
+        ) {
+            let text: Vec<String> = sent
+                .iter()
+                .map(|(key, direction)| direction.map_or_else(|| key.clone(), |direction| format!(" {key} : {direction}")))
+                .collect();
+            let query = pairs(&[("sort".to_owned(), text.join(","))]);
+            let expected: Vec<(&str, &str)> =
+                sent.iter().map(|(key, direction)| (key.as_str(), direction.unwrap_or("desc"))).collect();
+            prop_assert_eq!(sort_words(&query).unwrap(), expected);
+        }
+
+        #[test]
+        fn any_sort_has_keys_or_is_refused(sort: Option<String>, key: Option<String>, direction: Option<String>) {
+            let sent: Vec<(String, String)> = [("sort", &sort), ("sort_key", &key), ("sort_dir", &direction)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+                .collect();
+            let query = pairs(&sent);
+            match sort_words(&query) {
+                Ok(words) => {
+                    prop_assert!(!words.is_empty());
+                    prop_assert_eq!(words.len(), sort.as_deref().map_or(1, |sort| sort.split(',').count()));
+                }
+                Err(error) => {
+                    prop_assert!(sort.is_some() && (key.is_some() || direction.is_some()));
+                    prop_assert!(refused(error).contains("cannot be used with the 'sort' parameter"));
+                }
+            }
+        }
+
+        #[test]
+        fn a_member_filters_by_what_is_configured_and_nothing_else(
+            sent in prop::collection::vec(
+                (prop_oneof![any::<String>(), Just("name".to_owned()), Just("name~".to_owned()), Just("limit".to_owned()),
+                             Just("with_count".to_owned()), Just("status".to_owned())], any::<String>()), 0..6),
+            minor in 0_u16..=71,
+        ) {
+            let query = pairs(&sent);
+            let configured = ["name~".to_owned(), "status".to_owned()];
+            match permitted(&query, Microversion::v3(minor), false, &configured) {
+                Ok(filters) => {
+                    for (key, value) in &filters {
+                        prop_assert!(["name", "status"].contains(key) || (*key == "name~" && minor >= 34) || (*key == "name" && minor < 34), "{}", key);
+                        prop_assert_eq!(query.get(key), Some(*value));
+                    }
+                    let again: std::collections::HashSet<_> = filters.iter().map(|(key, _)| key).collect();
+                    prop_assert_eq!(again.len(), filters.len());
+                }
+                Err(error) => {
+                    prop_assert!(minor >= 31);
+                    let message = refused(error);
+                    prop_assert!(message.starts_with("Invalid filters ") || message.starts_with("Filter keys "));
+                }
+            }
         }
     }
 

@@ -4,21 +4,29 @@ use catalog::{Metadata, MetadataEdit};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Shape};
 use crate::schema::{self, Key, Object, Schema};
 
-static MAP: Schema =
+/// The whole metadata, or what is added to it.
+pub(crate) static MAP: Schema =
     Schema::Object(&Object::strict(&[Key::new("metadata", Schema::Metadata { nullable: false })], &["metadata"]));
-static ITEM: Schema =
+/// One key of it.
+pub(crate) static ITEM: Schema =
     Schema::Object(&Object::strict(&[Key::new("meta", Schema::Metadata { nullable: false })], &["meta"]));
+
+/// The whole metadata in an answer.
+pub(crate) static MAP_SHAPE: Shape = Shape::Record(&[Field::new("metadata", Shape::Map(&Shape::Text))]);
+/// One key of it.
+pub(crate) static ITEM_SHAPE: Shape = Shape::Record(&[Field::new("meta", Shape::Map(&Shape::Text))]);
 
 /// `{"metadata": {…}}`.
 pub(crate) fn map(call: &Call) -> Result<Metadata, ApiError> {
-    Ok(schema::metadata(call.body(&MAP)?.get("metadata")).unwrap_or_default())
+    Ok(schema::metadata(call.body()?.get("metadata")).unwrap_or_default())
 }
 
 /// `{"meta": {key: value}}`, of the key that the path names.
 pub(crate) fn item(call: &Call) -> Result<Metadata, ApiError> {
-    let item = schema::metadata(call.body(&ITEM)?.get("meta")).unwrap_or_default();
+    let item = schema::metadata(call.body()?.get("meta")).unwrap_or_default();
     if !item.contains_key(call.param("key")) {
         return Err(ApiError::bad_request("Request body and URI mismatch"));
     }

@@ -33,6 +33,11 @@ impl Microversion {
         Self(minor)
     }
 
+    /// Every version, the oldest first.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (Self::MIN.0..=Self::MAX.0).map(Self)
+    }
+
     /// What the request's headers ask for.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, VersionError> {
         let mut lines = headers.get_all(HEADER).iter().peekable();
@@ -89,9 +94,32 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_header_is_read_or_refused(text: String, version: String) {
-            _ = Microversion::from_header(&text);
-            _ = Microversion::from_header(&format!("volume {version}"));
+        fn what_is_read_is_what_was_written(minor in 0..=Microversion::MAX.0, before in "([a-z]{1,8} [0-9.]{1,6},){0,3}") {
+            proptest::prop_assume!(!before.contains("volume"));
+            let version = Microversion(minor);
+            let header = format!("{before}volume {version}, volume 3.0");
+            proptest::prop_assert_eq!(Microversion::from_header(&header), Ok(version));
+        }
+
+        #[test]
+        fn any_header_is_read_or_refused(bytes: Vec<u8>, version in "\\PC{0,12}|[0-9]{1,3}\\.[0-9]{1,22}|latest") {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = axum::http::HeaderValue::from_bytes(&bytes) {
+                headers.insert(HEADER, value);
+                if let Ok(version) = Microversion::from_headers(&headers) {
+                    proptest::prop_assert!(version <= Microversion::MAX);
+                }
+            }
+            match Microversion::from_header(&format!("volume {version}")) {
+                Ok(read) => proptest::prop_assert!(version.trim() == "latest" || version.trim() == read.to_string()),
+                // the client is told what it sent
+                Err(VersionError::Format(asked) | VersionError::Unsupported(asked)) => {
+                    proptest::prop_assert!(version.contains(&asked));
+                }
+                Err(VersionError::Malformed) => {
+                    proptest::prop_assert!(version.contains(',') || version.split_whitespace().count() != 1);
+                }
+            }
         }
     }
 

@@ -7,6 +7,8 @@ pub(crate) enum Place {
     Root,
     /// `/healthcheck`.
     Health,
+    /// `/openapi.json`: what can be asked.
+    Description,
     /// `/v3`, with or without a project and nothing behind it: the versions document.
     Versions,
     /// Something under `/v3`.
@@ -27,6 +29,7 @@ impl Place {
         let rest = match path {
             "/" | "" => return Self::Root,
             "/healthcheck" => return Self::Health,
+            "/openapi.json" => return Self::Description,
             "/v3" => return Self::Versions,
             path => match path.strip_prefix("/v3/") {
                 Some(rest) => rest,
@@ -58,9 +61,19 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_path_is_some_place(text: String) {
+        fn any_path_is_some_place(text in "[^?#]{0,40}|([0-9a-f-]{0,9}/?){0,4}(\\.json)?") {
             Place::of(&text);
-            Place::of(&format!("/v3/{text}"));
+            match Place::of(&format!("/v3/{text}")) {
+                Place::Versions => proptest::prop_assert!(is_project(text.trim_end_matches('/')) || text.is_empty()),
+                Place::Resource { project, path } => {
+                    proptest::prop_assert!(path.starts_with('/'));
+                    let project = project.map(|project| format!("/{project}")).unwrap_or_default();
+                    let whole = format!("/v3{project}{path}");
+                    let sent = format!("/v3/{text}");
+                    proptest::prop_assert_eq!(sent.strip_suffix(".json").unwrap_or(&sent), whole);
+                }
+                other => proptest::prop_assert!(false, "{:?}", other),
+            }
         }
     }
 
@@ -69,6 +82,7 @@ mod tests {
         for (path, place) in [
             ("/", Place::Root),
             ("/healthcheck", Place::Health),
+            ("/openapi.json", Place::Description),
             ("/v3", Place::Versions),
             ("/v3/", Place::Versions),
             ("/v3/0a", Place::Versions),

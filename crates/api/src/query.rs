@@ -29,13 +29,15 @@ impl Pairs {
     }
 }
 
+/// The words that mean true in a query.
+pub(crate) const TRUE: [&str; 6] = ["1", "t", "true", "on", "y", "yes"];
+/// The words that mean its opposite.
+pub(crate) const FALSE: [&str; 6] = ["0", "f", "false", "off", "n", "no"];
+
 /// Reads a boolean as the reference's strict parser does: a word in any case.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
-        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
-        _ => None,
-    }
+    let word = text.trim().to_ascii_lowercase();
+    if TRUE.contains(&word.as_str()) { Some(true) } else { FALSE.contains(&word.as_str()).then_some(false) }
 }
 
 /// Reads a whole number as Python's `int()` does: blanks around it and a sign are allowed. A number too large
@@ -61,9 +63,36 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_query_is_read_or_refused(text: String) {
-            Pairs::parse(&text);
-            integer(&text);
+            let pieces = text.split('&').filter(|piece| !piece.is_empty()).count();
+            match Pairs::parse(&text) {
+                Some(pairs) => proptest::prop_assert_eq!(pairs.iter().count(), pieces),
+                None => proptest::prop_assert!(text.contains('%')),
+            }
             boolean(&text);
+        }
+
+        #[test]
+        fn pairs_that_are_written_are_read(sent: Vec<(String, String)>) {
+            let quote = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+            let query: Vec<String> = sent.iter().map(|(key, value)| format!("{}={}", quote(key), quote(value))).collect();
+            let pairs = Pairs::parse(&query.join("&")).unwrap();
+            let read: Vec<(String, String)> =
+                pairs.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            proptest::prop_assert_eq!(&read, &sent);
+            for (key, _) in &sent {
+                let first = sent.iter().find(|(own, _)| own == key).map(|(_, value)| value.as_str());
+                proptest::prop_assert_eq!(pairs.get(key), first);
+            }
+        }
+
+        #[test]
+        fn a_number_is_itself_or_the_largest(number: i128, text: String) {
+            let bounded = i64::try_from(number).unwrap_or(if number < 0 { -i64::MAX } else { i64::MAX }).max(-i64::MAX);
+            proptest::prop_assert_eq!(integer(&number.to_string()), Some(bounded));
+            proptest::prop_assert_eq!(integer(&format!(" {number}\t")), Some(bounded));
+            if integer(&text).is_some() {
+                proptest::prop_assert!(text.trim().trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit()));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, on};
 
@@ -12,78 +12,109 @@ use crate::call::Call;
 use crate::endpoint::{Actions, Endpoint};
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::state::Api;
 use crate::{front, routes, unroutable};
 
+/// One route: what the router and the description are made of.
+pub(crate) struct Route {
+    /// The method.
+    pub(crate) method: Method,
+    /// The path behind the project: `/backups/{id}`.
+    pub(crate) path: String,
+    /// What it does.
+    pub(crate) endpoint: Endpoint,
+}
+
 /// Routes of one kind of record. Paths begin behind the project: `/backups/{id}`.
-pub(crate) struct Routes(Router<Api>);
+pub(crate) struct Routes(Vec<Route>);
 
 impl Routes {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self(Router::new())
+        Self(Vec::new())
     }
 
     /// `GET path`, since a version.
-    pub(crate) fn get<H, F>(self, path: &str, since: Microversion, handler: H) -> Self
+    pub(crate) fn get<H, F>(self, path: &str, since: Microversion, handler: H, operation: &'static Operation) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        self.add(MethodFilter::GET, path, Endpoint::plain(since, handler))
+        self.add(Method::GET, path, Endpoint::plain(since, handler, operation))
     }
 
     /// `DELETE path`, since a version.
-    pub(crate) fn delete<H, F>(self, path: &str, since: Microversion, handler: H) -> Self
+    pub(crate) fn delete<H, F>(self, path: &str, since: Microversion, handler: H, operation: &'static Operation) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        self.add(MethodFilter::DELETE, path, Endpoint::plain(since, handler))
+        self.add(Method::DELETE, path, Endpoint::plain(since, handler, operation))
     }
 
     /// `POST path`, since a version.
-    pub(crate) fn post<H, F>(self, path: &str, since: Microversion, handler: H) -> Self
+    pub(crate) fn post<H, F>(self, path: &str, since: Microversion, handler: H, operation: &'static Operation) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        self.add(MethodFilter::POST, path, Endpoint::with_body(since, handler))
+        self.add(Method::POST, path, Endpoint::with_body(since, handler, operation))
     }
 
     /// `PUT path`, since a version.
-    pub(crate) fn put<H, F>(self, path: &str, since: Microversion, handler: H) -> Self
+    pub(crate) fn put<H, F>(self, path: &str, since: Microversion, handler: H, operation: &'static Operation) -> Self
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
     {
-        self.add(MethodFilter::PUT, path, Endpoint::with_body(since, handler))
+        self.add(Method::PUT, path, Endpoint::with_body(since, handler, operation))
     }
 
     /// `POST path` with a body whose only key names what to do.
     pub(crate) fn actions(self, path: &str, actions: Actions) -> Self {
-        self.add(MethodFilter::POST, path, Endpoint::actions(actions))
+        self.add(Method::POST, path, Endpoint::actions(actions))
     }
 
     /// These and others.
-    pub(crate) fn merge(self, other: Self) -> Self {
-        Self(self.0.merge(other.0))
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
     }
 
-    fn add(self, method: MethodFilter, path: &str, endpoint: Endpoint) -> Self {
-        let handler = move |State(api): State<Api>, request: Request| {
-            let endpoint = endpoint.clone();
-            async move { endpoint.answer(api, request).await }
-        };
-        Self(self.0.route(path, on(method, handler)))
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter()
     }
+
+    fn add(mut self, method: Method, path: &str, endpoint: Endpoint) -> Self {
+        self.0.push(Route { method, path: path.to_owned(), endpoint });
+        self
+    }
+
+    /// The table that requests are looked up in.
+    fn into_router(self) -> Router<Api> {
+        self.0.into_iter().fold(Router::new(), |router, Route { method, path, endpoint }| {
+            let handler = move |State(api): State<Api>, request: Request| {
+                let endpoint = endpoint.clone();
+                async move { endpoint.answer(api, request).await }
+            };
+            router.route(&path, on(filter(&method), handler))
+        })
+    }
+}
+
+/// The methods that routes have; another one is answered by none.
+fn filter(method: &Method) -> MethodFilter {
+    MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::TRACE)
 }
 
 /// The whole API as a service.
 pub fn router(api: &Api) -> Router {
     let no_route = async |headers: HeaderMap| unroutable::no_route(&headers);
-    let table = routes::all().0.fallback(no_route).method_not_allowed_fallback(no_route).with_state(api.clone());
+    let table =
+        routes::all().into_router().fallback(no_route).method_not_allowed_fallback(no_route).with_state(api.clone());
     // in front of the table, not a layer of it: the path is rewritten before a route is looked up
     let front = tower::ServiceBuilder::new()
         .layer(axum::middleware::from_fn_with_state(api.clone(), front::front))

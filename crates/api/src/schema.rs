@@ -15,6 +15,8 @@ use crate::python;
 pub(crate) enum Schema {
     /// An object with known keys.
     Object(&'static Object),
+    /// The same, or null.
+    ObjectOrNull(&'static Object),
     /// A text.
     Text(Text),
     /// A UUID, written in any of the ways that Python reads.
@@ -77,9 +79,12 @@ impl Object {
 /// One key of an object.
 #[derive(Debug)]
 pub(crate) struct Key {
-    name: &'static str,
-    since: Microversion,
-    schema: Schema,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The version it appeared with.
+    pub(crate) since: Microversion,
+    /// What its value must be.
+    pub(crate) schema: Schema,
 }
 
 impl Key {
@@ -144,12 +149,16 @@ impl Schema {
     }
 }
 
-/// The words that mean a boolean, in the reference's order.
-const TRUE: [&str; 12] = ["True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes", "y", "t"];
-const FALSE: [&str; 12] = ["False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no", "n", "f"];
+/// The words that mean true, in the reference's order.
+pub(crate) const TRUE: [&str; 12] = ["True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes", "y", "t"];
+/// The words that mean its opposite.
+pub(crate) const FALSE: [&str; 12] = ["False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no", "n", "f"];
 
-/// The pattern of a metadata key, for messages.
-const KEY_PATTERN: &str = "^[a-zA-Z0-9-_:. /]{1,255}$";
+/// The pattern of a metadata key, for messages and the description.
+pub(crate) const KEY_PATTERN: &str = "^[a-zA-Z0-9-_:. /]{1,255}$";
+
+/// The longest value in metadata.
+pub(crate) const LONGEST_VALUE: usize = 255;
 
 /// What a valid [`Schema::Boolean`] means; null and what is missing mean nothing.
 pub(crate) fn boolean(value: Option<&Value>) -> Option<bool> {
@@ -202,6 +211,11 @@ fn check<'a>(schema: &Schema, value: &'a Value, version: Microversion, field: Op
         Schema::Object(object) => match value {
             Value::Object(members) => check_object(object, members, value, version, field),
             _ => wrong(not_of_type(value, "object", false)),
+        },
+        Schema::ObjectOrNull(object) => match value {
+            Value::Object(members) => check_object(object, members, value, version, field),
+            Value::Null => Ok(()),
+            _ => wrong(not_of_type(value, "object", true)),
         },
         Schema::Text(text) => match value {
             Value::String(sent) => check_text(*text, sent).or_else(wrong),
@@ -339,7 +353,7 @@ fn storable(sent: &str) -> Result<(), String> {
 }
 
 /// Printable, or a blank that has a width, within the basic multilingual plane.
-fn is_printable(char: char) -> bool {
+pub(crate) fn is_printable(char: char) -> bool {
     let blank = matches!(char, '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}');
     u32::from(char) <= 0xffff && (blank || python::is_printable(char))
 }
@@ -375,7 +389,7 @@ fn check_metadata<'a>(members: &'a Map<String, Value>, value: &'a Value, field: 
     for (key, member) in members.iter().filter(|(key, _)| is_key(key)) {
         let wrong = |reason: String| Err(Wrong { field: Some(key), value: member, reason });
         match member {
-            Value::String(text) if text.chars().count() > 255 => {
+            Value::String(text) if text.chars().count() > LONGEST_VALUE => {
                 return wrong(format!("{} is too long", python::repr_text(text)));
             }
             Value::String(text) => storable(text).or_else(wrong)?,

@@ -1,4 +1,5 @@
-//! What can be asked without a token: which versions there are, and whether we are alive (API spec 1.1).
+//! What can be asked without a token: which versions there are, what they can do, and whether we are alive
+//! (API spec 1.1).
 
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -8,8 +9,41 @@ use serde_json::json;
 use crate::endpoint;
 use crate::links::Links;
 use crate::microversion::Microversion;
+use crate::openapi::{Field, Operation, Shape, openapi};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
+
+/// These documents in the description.
+pub(crate) static DOCUMENTS: &[(&str, &Operation)] = &[
+    ("/", &Operation::json("Which versions there are.", StatusCode::MULTIPLE_CHOICES, &VERSIONS)),
+    ("/v3/", &Operation::ok("The same.", &VERSIONS)),
+    // a word that is no project's is a route that there is not
+    (
+        "/v3/{project_id}",
+        &Operation::ok("The same.", &VERSIONS).refuses(&[StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED]),
+    ),
+    ("/healthcheck", &Operation::json_or_text("Whether the process answers.", &HEALTH)),
+    ("/openapi.json", &Operation::ok("This description.", &Shape::Map(&Shape::Any))),
+];
+
+static VERSIONS: Shape = Shape::Named(
+    "Versions",
+    &Shape::Record(&[Field::new(
+        "versions",
+        Shape::List(&Shape::Record(&[
+            Field::new("id", Shape::Text),
+            Field::new("status", Shape::OneOf(&["CURRENT"])),
+            Field::new("version", Shape::Text),
+            Field::new("min_version", Shape::Text),
+            Field::new("updated", Shape::Text),
+            Field::new("links", Shape::List(&Shape::Map(&Shape::Text))),
+            Field::new("media-types", Shape::List(&Shape::Map(&Shape::Text))),
+        ])),
+    )]),
+);
+
+static HEALTH: Shape =
+    Shape::Record(&[Field::new("detailed", Shape::Boolean), Field::new("reasons", Shape::List(&Shape::Text))]);
 
 /// `GET /`.
 pub(crate) fn root(headers: &HeaderMap, links: &Links, request_id: &RequestId) -> Response {
@@ -42,6 +76,13 @@ fn document(headers: &HeaderMap, links: &Links, request_id: &RequestId, status: 
     }] });
     let mut response = Reply::json(status, &document).into_response();
     endpoint::stamp(&mut response, version, request_id);
+    response
+}
+
+/// `GET /openapi.json`.
+pub(crate) fn description() -> Response {
+    let mut response = openapi().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum Command {
         #[arg(short, long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Print the description of the REST API (OpenAPI 3.1). Needs no configuration.
+    Openapi,
     /// Look at the rules that say who may do what.
     Policy {
         /// What of them.

@@ -2,6 +2,7 @@
 
 mod check;
 mod migrate;
+pub(crate) mod openapi;
 mod policy;
 mod serve;
 mod upkeep;
@@ -22,6 +23,7 @@ pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<Exi
         Command::Worker => serve::run(config, serve::Roles { api: false, worker: true }).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Check { format } => Ok(check::run(&config, *format).await),
+        Command::Openapi => Ok(openapi::run()),
         Command::Policy { command } => policy::run(&config, command),
     }
 }

@@ -15,6 +15,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    // the same everywhere: asked for where nothing is configured
+    if matches!(cli.command, cli::Command::Openapi) {
+        return commands::openapi::run();
+    }
     let config = match config::load(&cli.config_file()) {
         Ok(config) => config,
         Err(error) => {

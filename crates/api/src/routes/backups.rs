@@ -31,30 +31,36 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     let routes = Routes::new()
-        .get("/backups", Microversion::MIN, list::summary)
-        .get("/backups/detail", Microversion::MIN, list::detail)
-        .post("/backups", Microversion::MIN, create::create)
-        .post("/backups/import_record", Microversion::MIN, import::import)
+        .get("/backups", Microversion::MIN, list::summary, &list::SUMMARY)
+        .get("/backups/detail", Microversion::MIN, list::detail, &list::DETAIL)
+        .post("/backups", Microversion::MIN, create::create, &create::CREATE)
+        .post("/backups/import_record", Microversion::MIN, import::import, &import::IMPORT)
         // where openstacksdk posts imports to (API spec 13); 4.22 also loses the record on the way there
-        .post("/backups/export_record", Microversion::MIN, import::import)
-        .get("/backups/{id}", Microversion::MIN, show::show)
-        .get("/backups/import_record", Microversion::MIN, show::show)
-        .get("/backups/export_record", Microversion::MIN, show::show)
-        .post("/backups/{id}/restore", Microversion::MIN, restore::restore)
-        .get("/backups/{id}/export_record", Microversion::MIN, export::export)
+        .post("/backups/export_record", Microversion::MIN, import::import, &import::IMPORT)
+        .get("/backups/{id}", Microversion::MIN, show::show, &show::SHOW)
+        .get("/backups/import_record", Microversion::MIN, show::show, &show::SHOW)
+        .get("/backups/export_record", Microversion::MIN, show::show, &show::SHOW)
+        .post("/backups/{id}/restore", Microversion::MIN, restore::restore, &restore::RESTORE)
+        .get("/backups/{id}/export_record", Microversion::MIN, export::export, &export::EXPORT)
         .actions(
             "/backups/{id}/action",
-            Actions::new().on("os-reset_status", Microversion::MIN, reset::reset).on(
+            Actions::new().on("os-reset_status", Microversion::MIN, reset::reset, &reset::RESET).on(
                 "os-force_delete",
                 Microversion::MIN,
                 force_delete::force_delete,
+                &force_delete::FORCE_DELETE,
             ),
         );
     // words with routes of their own are ids to the other methods
     ["/backups/{id}", "/backups/detail", "/backups/import_record", "/backups/export_record"].into_iter().fold(
         routes,
         |routes, path| {
-            routes.put(path, Microversion::v3(9), update::update).delete(path, Microversion::MIN, delete::delete)
+            routes.put(path, Microversion::v3(9), update::update, &update::UPDATE).delete(
+                path,
+                Microversion::MIN,
+                delete::delete,
+                &delete::DELETE,
+            )
         },
     )
 }

@@ -6,11 +6,29 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::{Field, LINK, Operation, Shape};
 use crate::reply::Reply;
 use crate::router::Routes;
 
+/// An extension in the description.
+static EXTENSION: Shape = Shape::Named(
+    "Extension",
+    &Shape::Record(&[
+        Field::new("name", Shape::Text),
+        Field::new("alias", Shape::Text),
+        Field::new("description", Shape::Text),
+        Field::new("updated", Shape::Text),
+        Field::new("links", Shape::List(&LINK)),
+    ]),
+);
+
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/extensions", Microversion::MIN, list).get("/extensions/{alias}", Microversion::MIN, show)
+    Routes::new().get("/extensions", Microversion::MIN, list, &LIST).get(
+        "/extensions/{alias}",
+        Microversion::MIN,
+        show,
+        &SHOW,
+    )
 }
 
 struct Extension {
@@ -76,10 +94,16 @@ const fn extension(
     Extension { alias, name, description, updated }
 }
 
+static LIST: Operation =
+    Operation::ok("Lists the extensions.", &Shape::Record(&[Field::new("extensions", Shape::List(&EXTENSION))]));
+
 async fn list(_: Call) -> Result<Reply, ApiError> {
     let extensions: Vec<Value> = EXTENSIONS.iter().map(view).collect();
     Reply::ok(&json!({ "extensions": extensions }))
 }
+
+static SHOW: Operation =
+    Operation::ok("Shows an extension.", &Shape::Record(&[Field::new("extension", Shape::Same(&EXTENSION))]));
 
 async fn show(call: Call) -> Result<Reply, ApiError> {
     let alias = call.param("alias");

@@ -8,11 +8,12 @@ use serde_json::{Map, json};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::{Field, Form, Operation, Parameter, Shape};
 use crate::reply::Reply;
 use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/limits", Microversion::MIN, show)
+    Routes::new().get("/limits", Microversion::MIN, show, &SHOW)
 }
 
 /// The version in which administrators could ask for another project.
@@ -26,6 +27,22 @@ const SHOWN: &[(Resource, &str, &str)] = &[
     (Resource::Backups, "maxTotalBackups", "totalBackupsUsed"),
     (Resource::BackupGigabytes, "maxTotalBackupGigabytes", "totalBackupGigabytesUsed"),
 ];
+
+static SHOW: Operation = Operation::ok(
+    "Shows a project's limits and what of them is used.",
+    &Shape::Record(&[Field::new(
+        "limits",
+        Shape::Record(&[
+            Field::new("rate", Shape::List(&Shape::Any)),
+            Field::new("absolute", Shape::Map(&Shape::Integer)),
+        ]),
+    )]),
+)
+.asks(&[
+    Parameter::query("project_id", Form::Text, "Another project's, for administrators.")
+        .since(Microversion::v3(OTHER_PROJECT)),
+    Parameter::query("tenant_id", Form::Text, "The same.").since(Microversion::v3(OTHER_PROJECT)),
+]);
 
 async fn show(call: Call) -> Result<Reply, ApiError> {
     let project = project(&call);

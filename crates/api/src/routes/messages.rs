@@ -16,11 +16,10 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     let since = Microversion::v3(3);
-    Routes::new().get("/messages", since, list::list).get("/messages/{id}", since, show::show).delete(
-        "/messages/{id}",
-        since,
-        delete::delete,
-    )
+    Routes::new()
+        .get("/messages", since, list::list, &list::LIST)
+        .get("/messages/{id}", since, show::show, &show::SHOW)
+        .delete("/messages/{id}", since, delete::delete, &delete::DELETE)
 }
 
 /// The message in the path that the caller can see and may do this with.

@@ -13,15 +13,20 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/os-services", Microversion::MIN, list::list)
-        .put("/os-services/enable", Microversion::MIN, set_enabled::enable)
-        .put("/os-services/disable", Microversion::MIN, set_enabled::disable)
-        .put("/os-services/disable-log-reason", Microversion::MIN, set_enabled::disable_with_reason)
-        .put("/os-services/freeze", Microversion::MIN, freeze::refuse)
-        .put("/os-services/thaw", Microversion::MIN, freeze::refuse)
-        .get("/os-availability-zone", Microversion::MIN, availability_zones::list)
-        .get("/os-hosts", Microversion::MIN, hosts::list)
-        .get("/os-hosts/{host}", Microversion::MIN, hosts::show)
-        .get("/scheduler-stats/get_pools", Microversion::MIN, pools::list)
-        .get("/capabilities/{host}", Microversion::MIN, capabilities::show)
+        .get("/os-services", Microversion::MIN, list::list, &list::LIST)
+        .put("/os-services/enable", Microversion::MIN, set_enabled::enable, &set_enabled::ENABLE)
+        .put("/os-services/disable", Microversion::MIN, set_enabled::disable, &set_enabled::DISABLE)
+        .put(
+            "/os-services/disable-log-reason",
+            Microversion::MIN,
+            set_enabled::disable_with_reason,
+            &set_enabled::DISABLE_WITH_REASON,
+        )
+        .put("/os-services/freeze", Microversion::MIN, freeze::refuse, &freeze::REFUSE)
+        .put("/os-services/thaw", Microversion::MIN, freeze::refuse, &freeze::REFUSE)
+        .get("/os-availability-zone", Microversion::MIN, availability_zones::list, &availability_zones::LIST)
+        .get("/os-hosts", Microversion::MIN, hosts::list, &hosts::LIST)
+        .get("/os-hosts/{host}", Microversion::MIN, hosts::show, &hosts::SHOW)
+        .get("/scheduler-stats/get_pools", Microversion::MIN, pools::list, &pools::LIST)
+        .get("/capabilities/{host}", Microversion::MIN, capabilities::show, &capabilities::SHOW)
 }

@@ -19,12 +19,12 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/snapshots", Microversion::MIN, list::summary)
-        .get("/snapshots/detail", Microversion::MIN, list::detail)
-        .post("/snapshots", Microversion::MIN, create::create)
-        .get("/snapshots/{id}", Microversion::MIN, show::show)
-        .put("/snapshots/{id}", Microversion::MIN, update::update)
-        .delete("/snapshots/{id}", Microversion::MIN, delete::delete)
+        .get("/snapshots", Microversion::MIN, list::summary, &list::SUMMARY)
+        .get("/snapshots/detail", Microversion::MIN, list::detail, &list::DETAIL)
+        .post("/snapshots", Microversion::MIN, create::create, &create::CREATE)
+        .get("/snapshots/{id}", Microversion::MIN, show::show, &show::SHOW)
+        .put("/snapshots/{id}", Microversion::MIN, update::update, &update::UPDATE)
+        .delete("/snapshots/{id}", Microversion::MIN, delete::delete, &delete::DELETE)
         .merge(metadata::routes())
         .merge(actions::routes())
 }

@@ -20,13 +20,13 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/types", Microversion::MIN, list::list)
-        .post("/types", Microversion::MIN, create::create)
-        .get("/types/default", Microversion::MIN, show::default)
-        .get("/types/{id}", Microversion::MIN, show::show)
-        .put("/types/{id}", Microversion::MIN, update::update)
-        .delete("/types/{id}", Microversion::MIN, delete::delete)
-        .get("/types/{id}/encryption", Microversion::MIN, encryption::show)
+        .get("/types", Microversion::MIN, list::list, &list::LIST)
+        .post("/types", Microversion::MIN, create::create, &create::CREATE)
+        .get("/types/default", Microversion::MIN, show::default, &show::DEFAULT)
+        .get("/types/{id}", Microversion::MIN, show::show, &show::SHOW)
+        .put("/types/{id}", Microversion::MIN, update::update, &update::UPDATE)
+        .delete("/types/{id}", Microversion::MIN, delete::delete, &delete::DELETE)
+        .get("/types/{id}/encryption", Microversion::MIN, encryption::show, &encryption::SHOW)
         .merge(access::routes())
         .merge(extra_specs::routes())
 }

@@ -21,13 +21,13 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/volumes", Microversion::MIN, list::summary)
-        .get("/volumes/detail", Microversion::MIN, list::detail)
-        .get("/volumes/summary", Microversion::v3(12), summary::summary)
-        .post("/volumes", Microversion::MIN, create::create)
-        .get("/volumes/{id}", Microversion::MIN, show::show)
-        .put("/volumes/{id}", Microversion::MIN, update::update)
-        .delete("/volumes/{id}", Microversion::MIN, delete::delete)
+        .get("/volumes", Microversion::MIN, list::summary, &list::SUMMARY)
+        .get("/volumes/detail", Microversion::MIN, list::detail, &list::DETAIL)
+        .get("/volumes/summary", Microversion::v3(12), summary::summary, &summary::SUMMARY)
+        .post("/volumes", Microversion::MIN, create::create, &create::CREATE)
+        .get("/volumes/{id}", Microversion::MIN, show::show, &show::SHOW)
+        .put("/volumes/{id}", Microversion::MIN, update::update, &update::UPDATE)
+        .delete("/volumes/{id}", Microversion::MIN, delete::delete, &delete::DELETE)
         .merge(metadata::routes())
         .merge(actions::routes())
 }

@@ -12,6 +12,7 @@ mod backups_restore;
 mod backups_show;
 mod messages;
 mod neighbours;
+mod openapi;
 mod quota_sets;
 mod services;
 mod snapshots;

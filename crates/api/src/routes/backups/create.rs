@@ -10,6 +10,7 @@ use super::{snapshot_id, some_text, trimmed, view, visible_volume, volume_id};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::over_quota;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema};
@@ -35,8 +36,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["backup"],
 ));
 
+pub(super) static CREATE: Operation =
+    Operation::json("Begins a backup.", StatusCode::ACCEPTED, &view::SUMMARY_BODY).takes(&SCHEMA);
+
 pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["backup"];
+    let body = &call.body()?["backup"];
     let volume = volume_id(body["volume_id"].as_str().unwrap_or_default())?;
     let source = visible_volume(&call, volume).await?;
     call.allow(Rule::BackupCreate, &source)?;

@@ -1,12 +1,16 @@
 //! `DELETE /backups/{id}` (API spec 5.5).
 
+use axum::http::StatusCode;
 use catalog::backups::DeleteRejected;
 use identity::Rule;
 
 use super::{find, unknown_backup};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static DELETE: Operation = Operation::empty("Deletes a backup.", StatusCode::ACCEPTED);
 
 pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;

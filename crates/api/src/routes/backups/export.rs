@@ -10,7 +10,16 @@ use serde_json::json;
 use super::{find, record};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
+
+pub(super) static EXPORT: Operation = Operation::ok(
+    "Shows a backup's record, for an import elsewhere.",
+    &Shape::Record(&[Field::new(
+        "backup-record",
+        Shape::Record(&[Field::new("backup_service", Shape::Text), Field::new("backup_url", Shape::Text)]),
+    )]),
+);
 
 pub(super) async fn export(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;

@@ -6,7 +6,12 @@ use identity::Rule;
 use super::find;
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static FORCE_DELETE: Operation =
+    Operation::refused("Deletes a backup in any state, with a driver that can; Ceph's can not.")
+        .refuses(&[StatusCode::METHOD_NOT_ALLOWED]);
 
 /// Refuses, after the checks that come before the driver is asked (recorded: also for a backup with
 /// increments).

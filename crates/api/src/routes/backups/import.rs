@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{record, view};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::over_quota;
 use crate::reply::Reply;
 use crate::schema::{Form, Key, Object, Schema, Text};
@@ -29,8 +30,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["backup-record"],
 ));
 
+pub(super) static IMPORT: Operation =
+    Operation::json("Takes a backup's record over.", StatusCode::CREATED, &view::SUMMARY_BODY).takes(&SCHEMA);
+
 pub(super) async fn import(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["backup-record"];
+    let body = &call.body()?["backup-record"];
     call.allow_own(Rule::BackupImport)?;
     let project = call.project(Rule::BackupImport)?;
     let service = body["backup_service"].as_str().unwrap_or_default().to_owned();

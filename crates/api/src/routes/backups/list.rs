@@ -7,6 +7,8 @@ use super::view;
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::listing::{Listing, nothing_special};
+use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 
 static LISTING: Listing = Listing {
@@ -17,9 +19,14 @@ static LISTING: Listing = Listing {
     links: "backups_links",
     rule: Rule::BackupGetAll,
     sort_by_name_since: 37,
+    since: Microversion::MIN,
+    only: None,
+    filters: &[],
     aliases: &[("name", "display_name", 0), ("description", "display_description", 31)],
     special: nothing_special,
 };
+
+pub(super) static SUMMARY: Operation = Operation::page("Lists backups.", &LISTING, &view::SUMMARY);
 
 pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
     let query = LISTING.query(&call)?;
@@ -33,6 +40,9 @@ pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
         |row| row.id,
     )
 }
+
+pub(super) static DETAIL: Operation =
+    Operation::page("Lists backups with all that is known of them.", &LISTING, &view::DETAIL);
 
 pub(super) async fn detail(call: Call) -> Result<Reply, ApiError> {
     let query = LISTING.query(&call)?;

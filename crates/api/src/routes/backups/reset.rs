@@ -1,11 +1,13 @@
 //! `os-reset_status` (API spec 5.9).
 
+use axum::http::StatusCode;
 use catalog::backups::{ResetRejected, Status};
 use identity::Rule;
 
 use super::{find, unknown_backup};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
 
@@ -17,8 +19,10 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["os-reset_status"],
 ));
 
+pub(super) static RESET: Operation = Operation::empty("Sets a backup's status.", StatusCode::ACCEPTED).takes(&SCHEMA);
+
 pub(super) async fn reset(call: Call) -> Result<Reply, ApiError> {
-    let word = call.body(&SCHEMA)?["os-reset_status"]["status"].as_str().unwrap_or_default();
+    let word = call.body()?["os-reset_status"]["status"].as_str().unwrap_or_default();
     let status = match word.to_lowercase().as_str() {
         "available" => Status::Available,
         "error" => Status::Error,

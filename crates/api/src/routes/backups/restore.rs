@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{find, unknown_backup, visible_volume, volume_id};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::over_quota;
 use crate::placement::placement;
 use crate::reply::Reply;
@@ -25,8 +26,22 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["restore"],
 ));
 
+pub(super) static RESTORE: Operation = Operation::json(
+    "Begins a restore, onto a volume or a new one.",
+    StatusCode::ACCEPTED,
+    &Shape::Record(&[Field::new(
+        "restore",
+        Shape::Record(&[
+            Field::new("backup_id", Shape::Uuid),
+            Field::new("volume_id", Shape::Uuid),
+            Field::new("volume_name", Shape::OrNull(&Shape::Text)),
+        ]),
+    )]),
+)
+.takes(&SCHEMA);
+
 pub(super) async fn restore(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["restore"];
+    let body = &call.body()?["restore"];
     let backup = find(&call).await?;
     call.allow(Rule::BackupRestore, &backup)?;
     let project = call.project(Rule::BackupRestore)?;

@@ -8,6 +8,7 @@ use super::{find, trimmed, unknown_backup, view};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema};
 
@@ -26,8 +27,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["backup"],
 ));
 
+pub(super) static UPDATE: Operation =
+    Operation::ok("Changes a backup's name, description or metadata.", &view::SUMMARY_BODY).takes(&SCHEMA);
+
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["backup"];
+    let body = &call.body()?["backup"];
     let backup = find(&call).await?;
     call.allow(Rule::BackupUpdate, &backup)?;
     let change = BackupChange {

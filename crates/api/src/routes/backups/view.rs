@@ -1,6 +1,6 @@
 //! A backup in answers (API spec 4.2, 4.3).
 
-use catalog::backups::BackupView;
+use catalog::backups::{BackupView, Status};
 use catalog::{BackupId, Metadata, Time};
 use identity::Rule;
 use serde::Serialize;
@@ -8,6 +8,49 @@ use uuid::Uuid;
 
 use crate::call::Call;
 use crate::links::RecordLinks;
+use crate::microversion::Microversion;
+use crate::openapi::{Field, LINK, Shape};
+
+/// A [`Summary`] in the description.
+pub(super) static SUMMARY: Shape = Shape::Named(
+    "BackupSummary",
+    &Shape::Record(&[
+        Field::new("id", Shape::Uuid),
+        Field::new("name", Shape::OrNull(&Shape::Text)),
+        Field::new("links", Shape::List(&LINK)),
+    ]),
+);
+
+/// An answer with nothing but a [`Summary`].
+pub(super) static SUMMARY_BODY: Shape = Shape::Record(&[Field::new("backup", Shape::Same(&SUMMARY))]);
+
+/// A [`Detail`] in the description.
+pub(super) static DETAIL: Shape = Shape::Named(
+    "Backup",
+    &Shape::Record(&[
+        Field::new("id", Shape::Uuid),
+        Field::new("status", Shape::Words(|| Status::ALL.iter().map(|status| status.as_str()).collect())),
+        Field::new("size", Shape::Integer),
+        Field::new("object_count", Shape::Integer),
+        Field::new("availability_zone", Shape::OrNull(&Shape::Text)),
+        Field::new("container", Shape::OrNull(&Shape::Text)),
+        Field::new("created_at", Shape::Time),
+        Field::new("updated_at", Shape::OrNull(&Shape::Time)),
+        Field::new("name", Shape::OrNull(&Shape::Text)),
+        Field::new("description", Shape::OrNull(&Shape::Text)),
+        Field::new("fail_reason", Shape::OrNull(&Shape::Text)),
+        Field::new("volume_id", Shape::Uuid),
+        Field::new("links", Shape::List(&LINK)),
+        Field::new("is_incremental", Shape::Boolean),
+        Field::new("has_dependent_backups", Shape::Boolean),
+        Field::new("snapshot_id", Shape::OrNull(&Shape::Uuid)),
+        Field::new("data_timestamp", Shape::OrNull(&Shape::Time)),
+        Field::since("metadata", Microversion::v3(43), Shape::Map(&Shape::Text)),
+        Field::since("os-backup-project-attr:project_id", Microversion::v3(18), Shape::Text).sometimes(),
+        Field::since("user_id", Microversion::v3(56), Shape::Text).sometimes(),
+        Field::since("encryption_key_id", Microversion::v3(64), Shape::Uuid).sometimes(),
+    ]),
+);
 
 /// What lists, creates, updates and imports answer, in every version.
 #[derive(Debug, Serialize)]

@@ -5,10 +5,12 @@ use catalog::page::{Query, Scope};
 use identity::Rule;
 use serde_json::json;
 
-use super::view::view;
+use super::view::{MESSAGE, view};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::listing::{Listing, nothing_special};
+use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 
 static LISTING: Listing = Listing {
@@ -19,12 +21,17 @@ static LISTING: Listing = Listing {
     links: "messages_links",
     rule: Rule::MessageGetAll,
     sort_by_name_since: u16::MAX,
+    since: Microversion::v3(5),
+    only: None,
+    filters: &[],
     aliases: &[],
     special: nothing_special,
 };
 
+pub(super) static LIST: Operation = Operation::page("Lists messages.", &LISTING, &MESSAGE);
+
 pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
-    if !call.has(5) {
+    if call.version < LISTING.since {
         return all(&call).await;
     }
     let query = LISTING.query(&call)?;

@@ -7,6 +7,24 @@ use uuid::Uuid;
 
 use crate::call::Call;
 use crate::links::RecordLinks;
+use crate::openapi::{Field, LINK, Shape};
+
+/// A [`View`] in the description.
+pub(super) static MESSAGE: Shape = Shape::Named(
+    "Message",
+    &Shape::Record(&[
+        Field::new("id", Shape::Uuid),
+        Field::new("event_id", Shape::Text),
+        Field::new("user_message", Shape::Text),
+        Field::new("message_level", Shape::Text),
+        Field::new("created_at", Shape::Time),
+        Field::new("guaranteed_until", Shape::Time),
+        Field::new("request_id", Shape::OrNull(&Shape::Text)),
+        Field::new("links", Shape::List(&LINK)),
+        Field::new("resource_type", Shape::Text),
+        Field::new("resource_uuid", Shape::Uuid).sometimes(),
+    ]),
+);
 
 #[derive(Debug, Serialize)]
 pub(super) struct View<'a> {

@@ -5,6 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::schema::Schema;
+
+/// The limits in the description. They are read here and not by a schema: which keys there are depends on the
+/// types of volumes.
+pub(super) const LIMITS: Schema = Schema::AnyObject { nullable: false };
 
 const MAX: i64 = 2_147_483_647;
 

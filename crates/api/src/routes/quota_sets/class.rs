@@ -3,10 +3,19 @@
 use identity::Rule;
 use serde_json::json;
 
-use super::{body, limits};
+use super::body::LIMITS;
+use super::{QUOTAS, body, limits};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
+use crate::schema::{Key, Object, Schema};
+
+static BODY: Schema = Schema::Object(&Object::strict(&[Key::new("quota_class_set", LIMITS)], &["quota_class_set"]));
+
+static SET: Shape = Shape::Record(&[Field::new("quota_class_set", Shape::Same(&QUOTAS))]);
+
+pub(super) static SHOW: Operation = Operation::ok("Shows the quotas of a class.", &SET);
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::QuotaClassGet)?;
@@ -15,6 +24,8 @@ pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     set.insert("id".to_owned(), json!(class));
     Reply::ok(&json!({ "quota_class_set": set }))
 }
+
+pub(super) static UPDATE: Operation = Operation::ok("Changes the quotas of a class.", &SET).takes(&BODY);
 
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::QuotaClassUpdate)?;

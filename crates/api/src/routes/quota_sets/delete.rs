@@ -6,7 +6,10 @@ use identity::Rule;
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static DELETE: Operation = Operation::empty("Gives a project the default quotas.", StatusCode::OK);
 
 pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
     let project = ProjectId::from(call.param("project"));

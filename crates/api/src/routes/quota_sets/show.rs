@@ -4,11 +4,16 @@ use catalog::ProjectId;
 use identity::Rule;
 use serde_json::{Map, Value, json};
 
-use super::limits;
+use super::{QUOTAS, limits};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Form, Operation, Parameter, Shape};
 use crate::query::boolean;
 use crate::reply::Reply;
+
+pub(super) static SHOW: Operation =
+    Operation::ok("Shows a project's quotas.", &Shape::Record(&[Field::new("quota_set", Shape::Same(&QUOTAS))]))
+        .asks(&[Parameter::query("usage", Form::Text, "With a word for true: what of them is used, too.")]);
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     let project = allowed(&call)?;
@@ -21,6 +26,9 @@ pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     };
     reply(set, &project)
 }
+
+pub(super) static DEFAULTS: Operation =
+    Operation::ok("Shows the default quotas.", &Shape::Record(&[Field::new("quota_set", Shape::Same(&QUOTAS))]));
 
 pub(super) async fn defaults(call: Call) -> Result<Reply, ApiError> {
     let project = allowed(&call)?;

@@ -4,10 +4,19 @@ use catalog::ProjectId;
 use identity::Rule;
 use serde_json::json;
 
-use super::{body, limits};
+use super::body::LIMITS;
+use super::{QUOTAS, body, limits};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
+use crate::schema::{Key, Object, Schema};
+
+static BODY: Schema = Schema::Object(&Object::strict(&[Key::new("quota_set", LIMITS)], &["quota_set"]));
+
+pub(super) static UPDATE: Operation =
+    Operation::ok("Changes a project's quotas.", &Shape::Record(&[Field::new("quota_set", Shape::Same(&QUOTAS))]))
+        .takes(&BODY);
 
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
     let project = ProjectId::from(call.param("project"));

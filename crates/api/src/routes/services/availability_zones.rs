@@ -8,7 +8,19 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
+
+pub(super) static LIST: Operation = Operation::ok(
+    "Lists the zones of the volume services.",
+    &Shape::Record(&[Field::new(
+        "availabilityZoneInfo",
+        Shape::List(&Shape::Record(&[
+            Field::new("zoneName", Shape::Text),
+            Field::new("zoneState", Shape::Record(&[Field::new("available", Shape::Boolean)])),
+        ])),
+    )]),
+);
 
 pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::AvailabilityZoneList)?;

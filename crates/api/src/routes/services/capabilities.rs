@@ -6,8 +6,33 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::placement::{PROTOCOL, VENDOR, VERSION, parts};
 use crate::reply::Reply;
+
+pub(super) static SHOW: Operation = Operation::ok(
+    "Shows what the backend of the volumes can do.",
+    &Shape::Record(&[
+        Field::new("namespace", Shape::Text),
+        Field::new("vendor_name", Shape::Text),
+        Field::new("volume_backend_name", Shape::Text),
+        Field::new("pool_name", Shape::Text),
+        Field::new("driver_version", Shape::Text),
+        Field::new("storage_protocol", Shape::Text),
+        Field::new("display_name", Shape::Null),
+        Field::new("description", Shape::Null),
+        Field::new("visibility", Shape::Null),
+        Field::new("replication_targets", Shape::List(&Shape::Any)),
+        Field::new(
+            "properties",
+            Shape::Map(&Shape::Record(&[
+                Field::new("title", Shape::Text),
+                Field::new("description", Shape::Text),
+                Field::new("type", Shape::Text),
+            ])),
+        ),
+    ]),
+);
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::Capabilities)?;

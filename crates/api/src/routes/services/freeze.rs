@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
 
@@ -13,8 +14,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &[],
 ));
 
+pub(super) static REFUSE: Operation =
+    Operation::refused("Freezes or thaws a backend that replicates; the one here does not.").takes(&SCHEMA);
+
 pub(super) async fn refuse(call: Call) -> Result<Reply, ApiError> {
-    let body = call.body(&SCHEMA)?;
+    let body = call.body()?;
     call.allow_own(Rule::ServiceUpdate)?;
     match body.get("host").and_then(Value::as_str).filter(|host| !host.is_empty()) {
         None => Err(ApiError::invalid_input("Host field is missing.")),

@@ -6,7 +6,24 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Form, Operation, Parameter, Shape};
 use crate::reply::Reply;
+
+pub(super) static LIST: Operation = Operation::ok(
+    "Lists services by host.",
+    &Shape::Record(&[Field::new(
+        "hosts",
+        Shape::List(&Shape::Record(&[
+            Field::new("host_name", Shape::Text),
+            Field::new("service", Shape::Text),
+            Field::new("zone", Shape::Text),
+            Field::new("service-status", Shape::OneOf(&["available", "unavailable"])),
+            Field::new("service-state", Shape::OneOf(&["enabled", "disabled"])),
+            Field::new("last-update", Shape::Time),
+        ])),
+    )]),
+)
+.asks(&[Parameter::query("zone", Form::Text, "Only those of this zone.")]);
 
 pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::HostsManage)?;
@@ -28,6 +45,24 @@ pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
         .collect();
     Reply::ok(&json!({ "hosts": hosts }))
 }
+
+pub(super) static SHOW: Operation = Operation::ok(
+    "Shows what of whose is on a host.",
+    &Shape::Record(&[Field::new(
+        "host",
+        Shape::List(&Shape::Record(&[Field::new(
+            "resource",
+            Shape::Record(&[
+                Field::new("host", Shape::Text),
+                Field::new("project", Shape::Text),
+                Field::new("volume_count", Shape::Text),
+                Field::new("total_volume_gb", Shape::Text),
+                Field::new("snapshot_count", Shape::Text),
+                Field::new("total_snapshot_gb", Shape::Text),
+            ]),
+        )])),
+    )]),
+);
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::HostsManage)?;

@@ -6,7 +6,36 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::microversion::Microversion;
+use crate::openapi::{Field, Form, Operation, Parameter, Shape};
 use crate::reply::Reply;
+
+const UP_OR_DOWN: Shape = Shape::OneOf(&["up", "down"]);
+
+pub(super) static LIST: Operation = Operation::ok(
+    "Lists the services.",
+    &Shape::Record(&[Field::new(
+        "services",
+        Shape::List(&Shape::Record(&[
+            Field::new("binary", Shape::Text),
+            Field::new("host", Shape::Text),
+            Field::new("zone", Shape::Text),
+            Field::new("status", Shape::OneOf(&["enabled", "disabled"])),
+            Field::new("state", UP_OR_DOWN),
+            Field::new("updated_at", Shape::Time),
+            Field::new("disabled_reason", Shape::OrNull(&Shape::Text)),
+            Field::since("cluster", Microversion::v3(7), Shape::Null),
+            Field::new("replication_status", Shape::OneOf(&["disabled"])).sometimes(),
+            Field::new("active_backend_id", Shape::Null).sometimes(),
+            Field::new("frozen", Shape::Boolean).sometimes(),
+            Field::since("backend_state", Microversion::v3(49), UP_OR_DOWN).sometimes(),
+        ])),
+    )]),
+)
+.asks(&[
+    Parameter::query("binary", Form::Text, "Only those of this name."),
+    Parameter::query("host", Form::Text, "Only those on this host."),
+]);
 
 pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::ServiceIndex)?;

@@ -6,8 +6,19 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
 use crate::schema::{Form, Key, Object, Schema, Text};
+
+const FLAG_FIELDS: [Field; 5] = [
+    Field::new("host", Shape::Text),
+    Field::new("service", Shape::Text),
+    Field::new("binary", Shape::Text),
+    Field::new("status", Shape::OneOf(&["enabled", "disabled"])),
+    Field::new("disabled", Shape::Boolean),
+];
+
+static FLAG: Shape = Shape::Record(&FLAG_FIELDS);
 
 const KEYS: [Key; 4] = [
     Key::new("host", Schema::text(0, 255)),
@@ -27,18 +38,28 @@ static WITH_REASON: Schema = {
     Schema::Object(&Object::strict(&ALL, &[]))
 };
 
+pub(super) static ENABLE: Operation = Operation::ok("Enables a service.", &FLAG).takes(&PLAIN);
+
 pub(super) async fn enable(call: Call) -> Result<Reply, ApiError> {
-    let body = call.body(&PLAIN)?;
+    let body = call.body()?;
     set(&call, body, true, Echo::Flag).await
 }
 
+pub(super) static DISABLE: Operation = Operation::ok("Disables a service.", &FLAG).takes(&PLAIN);
+
 pub(super) async fn disable(call: Call) -> Result<Reply, ApiError> {
-    let body = call.body(&PLAIN)?;
+    let body = call.body()?;
     set(&call, body, false, Echo::Flag).await
 }
 
+pub(super) static DISABLE_WITH_REASON: Operation = Operation::ok(
+    "Disables a service and says why.",
+    &Shape::Joined(&[&FLAG_FIELDS, &[Field::new("disabled_reason", Shape::OrNull(&Shape::Text))]]),
+)
+.takes(&WITH_REASON);
+
 pub(super) async fn disable_with_reason(call: Call) -> Result<Reply, ApiError> {
-    let body = call.body(&WITH_REASON)?;
+    let body = call.body()?;
     set(&call, body, false, Echo::FlagAndReason).await
 }
 

@@ -1,5 +1,6 @@
 //! `POST /snapshots/{id}/action` (API spec 11.2).
 
+use axum::http::StatusCode;
 use catalog::snapshots::{ReportRejected, Status};
 use identity::Rule;
 use serde_json::Value;
@@ -9,15 +10,16 @@ use crate::call::Call;
 use crate::endpoint::Actions;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::router::Routes;
 use crate::schema::{Key, Object, Schema};
 
 pub(super) fn routes() -> Routes {
     let actions = Actions::default()
-        .on("os-reset_status", Microversion::MIN, reset_status)
-        .on("os-force_delete", Microversion::MIN, force_delete)
-        .on("os-update_snapshot_status", Microversion::MIN, update_status);
+        .on("os-reset_status", Microversion::MIN, reset_status, &RESET_STATUS)
+        .on("os-force_delete", Microversion::MIN, force_delete, &FORCE_DELETE)
+        .on("os-update_snapshot_status", Microversion::MIN, update_status, &UPDATE_STATUS);
     Routes::new().actions("/snapshots/{id}/action", actions)
 }
 
@@ -40,9 +42,11 @@ static REPORT: Schema = Schema::Object(&Object::strict(
     &["os-update_snapshot_status"],
 ));
 
+static RESET_STATUS: Operation = Operation::empty("Sets a snapshot's status.", StatusCode::ACCEPTED).takes(&RESET);
+
 /// `os-reset_status`.
 async fn reset_status(call: Call) -> Result<Reply, ApiError> {
-    let status = status(&call.body(&RESET)?["os-reset_status"])?;
+    let status = status(&call.body()?["os-reset_status"])?;
     let snapshot = find(&call).await?;
     call.allow(Rule::SnapshotResetStatus, &snapshot)?;
     if call.catalog().reset_snapshot(snapshot.id, &call.scope(), status).await? {
@@ -52,14 +56,19 @@ async fn reset_status(call: Call) -> Result<Reply, ApiError> {
     }
 }
 
+static FORCE_DELETE: Operation = Operation::empty("Deletes a snapshot in any state.", StatusCode::ACCEPTED);
+
 /// `os-force_delete`.
 async fn force_delete(call: Call) -> Result<Reply, ApiError> {
     delete::run(&call, true, Rule::SnapshotForceDelete).await
 }
 
+static UPDATE_STATUS: Operation =
+    Operation::empty("Reports how far a snapshot is.", StatusCode::ACCEPTED).takes(&REPORT);
+
 /// `os-update_snapshot_status`.
 async fn update_status(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&REPORT)?["os-update_snapshot_status"];
+    let body = &call.body()?["os-update_snapshot_status"];
     let (status, progress) = (status(body)?, progress(&body["progress"])?);
     let snapshot = find(&call).await?;
     call.allow(Rule::SnapshotUpdateStatus, &snapshot)?;

@@ -9,6 +9,7 @@ use super::super::volumes;
 use super::views;
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::over_quota;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema};
@@ -35,8 +36,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 /// The version from which on a volume in use needs no force, and refusing force makes no sense.
 const NO_FORCE: u16 = 66;
 
+pub(super) static CREATE: Operation =
+    Operation::json("Makes a snapshot.", StatusCode::ACCEPTED, &views::CHANGED_BODY).takes(&SCHEMA);
+
 pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["snapshot"];
+    let body = &call.body()?["snapshot"];
     let in_use = in_use(&call, body)?;
     let volume = volumes::by_id(&call, body["volume_id"].as_str().unwrap_or("None")).await?;
     let project = call.project(Rule::SnapshotCreate)?;

@@ -1,12 +1,16 @@
 //! `DELETE /snapshots/{id}` (API spec 11.2).
 
+use axum::http::StatusCode;
 use catalog::snapshots::DeleteRejected;
 use identity::Rule;
 
 use super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static DELETE: Operation = Operation::empty("Deletes a snapshot.", StatusCode::ACCEPTED);
 
 pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
     run(&call, false, Rule::SnapshotDelete).await

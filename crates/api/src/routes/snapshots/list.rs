@@ -10,7 +10,12 @@ use crate::call::Call;
 use crate::fault::ApiError;
 use crate::listing::Listing;
 use crate::metadata_filter;
+use crate::microversion::Microversion;
+use crate::openapi::{Form, Operation, Parameter};
 use crate::reply::Reply;
+
+/// The version in which metadata became a filter.
+const METADATA_FILTER: u16 = 22;
 
 static LISTING: Listing = Listing {
     table: &TABLE,
@@ -20,6 +25,10 @@ static LISTING: Listing = Listing {
     links: "snapshots_links",
     rule: Rule::SnapshotGetAll,
     sort_by_name_since: 30,
+    since: Microversion::MIN,
+    only: None,
+    filters: &[Parameter::query("metadata", Form::Text, "Only records with these pairs: `{'key': 'value'}`.")
+        .since(Microversion::v3(METADATA_FILTER))],
     aliases: &[
         ("name", "display_name", 0),
         ("description", "display_description", 31),
@@ -29,9 +38,14 @@ static LISTING: Listing = Listing {
     special,
 };
 
+pub(super) static SUMMARY: Operation = Operation::page("Lists snapshots.", &LISTING, &views::SUMMARY);
+
 pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
     list(call, "/snapshots", views::summary).await
 }
+
+pub(super) static DETAIL: Operation =
+    Operation::page("Lists snapshots with all that is known of them.", &LISTING, &views::FULL);
 
 pub(super) async fn detail(call: Call) -> Result<Reply, ApiError> {
     list(call, "/snapshots/detail", views::full).await
@@ -45,7 +59,7 @@ async fn list(call: Call, path: &str, view: fn(&Call, &Snapshot) -> Value) -> Re
 
 fn special(call: &Call, key: &str, value: &str) -> Option<Result<Filter, ApiError>> {
     match key {
-        "metadata" if call.has(22) => Some(Ok(metadata_filter::filter("s.metadata", value))),
+        "metadata" if call.has(METADATA_FILTER) => Some(Ok(metadata_filter::filter("s.metadata", value))),
         // not a filter yet, and dropped rather than refused
         "metadata" => Some(Ok(Filter::All(Vec::new()))),
         _ => None,

@@ -9,19 +9,20 @@ use serde_json::json;
 use super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
-use crate::metadata_body::{item, map, removal};
+use crate::metadata_body::{ITEM, ITEM_SHAPE, MAP, MAP_SHAPE, item, map, removal};
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/snapshots/{id}/metadata", Microversion::MIN, all)
-        .post("/snapshots/{id}/metadata", Microversion::MIN, merge)
-        .put("/snapshots/{id}/metadata", Microversion::MIN, replace)
-        .get("/snapshots/{id}/metadata/{key}", Microversion::MIN, one)
-        .put("/snapshots/{id}/metadata/{key}", Microversion::MIN, set)
-        .delete("/snapshots/{id}/metadata/{key}", Microversion::MIN, remove)
+        .get("/snapshots/{id}/metadata", Microversion::MIN, all, &ALL)
+        .post("/snapshots/{id}/metadata", Microversion::MIN, merge, &MERGE)
+        .put("/snapshots/{id}/metadata", Microversion::MIN, replace, &REPLACE)
+        .get("/snapshots/{id}/metadata/{key}", Microversion::MIN, one, &ONE)
+        .put("/snapshots/{id}/metadata/{key}", Microversion::MIN, set, &SET)
+        .delete("/snapshots/{id}/metadata/{key}", Microversion::MIN, remove, &REMOVE)
 }
 
 async fn readable(call: &Call) -> Result<Snapshot, ApiError> {
@@ -30,10 +31,14 @@ async fn readable(call: &Call) -> Result<Snapshot, ApiError> {
     Ok(snapshot)
 }
 
+static ALL: Operation = Operation::ok("Shows a snapshot's metadata.", &MAP_SHAPE);
+
 /// `GET /snapshots/{id}/metadata`.
 async fn all(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&json!({ "metadata": readable(&call).await?.metadata }))
 }
+
+static ONE: Operation = Operation::ok("Shows one key of a snapshot's metadata.", &ITEM_SHAPE);
 
 /// `GET /snapshots/{id}/metadata/{key}`.
 async fn one(call: Call) -> Result<Reply, ApiError> {
@@ -45,11 +50,15 @@ async fn one(call: Call) -> Result<Reply, ApiError> {
     }
 }
 
+static MERGE: Operation = Operation::ok("Adds to a snapshot's metadata.", &MAP_SHAPE).takes(&MAP);
+
 /// `POST /snapshots/{id}/metadata`: adds.
 async fn merge(call: Call) -> Result<Reply, ApiError> {
     let change = MetadataEdit::Merge(map(&call)?);
     Reply::ok(&json!({ "metadata": edit(&call, &change, Rule::SnapshotUpdateMetadata).await? }))
 }
+
+static REPLACE: Operation = Operation::ok("Replaces a snapshot's metadata.", &MAP_SHAPE).takes(&MAP);
 
 /// `PUT /snapshots/{id}/metadata`: replaces.
 async fn replace(call: Call) -> Result<Reply, ApiError> {
@@ -57,12 +66,16 @@ async fn replace(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&json!({ "metadata": edit(&call, &change, Rule::SnapshotUpdateMetadata).await? }))
 }
 
+static SET: Operation = Operation::ok("Sets one key of a snapshot's metadata.", &ITEM_SHAPE).takes(&ITEM);
+
 /// `PUT /snapshots/{id}/metadata/{key}`.
 async fn set(call: Call) -> Result<Reply, ApiError> {
     let item = item(&call)?;
     edit(&call, &MetadataEdit::Merge(item.clone()), Rule::SnapshotUpdateMetadata).await?;
     Reply::ok(&json!({ "meta": item }))
 }
+
+static REMOVE: Operation = Operation::empty("Removes one key of a snapshot's metadata.", StatusCode::OK);
 
 /// `DELETE /snapshots/{id}/metadata/{key}`.
 async fn remove(call: Call) -> Result<Reply, ApiError> {

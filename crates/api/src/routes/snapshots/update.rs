@@ -8,6 +8,7 @@ use super::{find, missing, views};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema, Unknown};
 use crate::wording;
@@ -27,8 +28,11 @@ static SNAPSHOT: Object = Object {
     at_least: Some((1, Microversion::MIN)),
 };
 
+pub(super) static UPDATE: Operation =
+    Operation::ok("Changes a snapshot's name or description.", &views::CHANGED_BODY).takes(&SCHEMA);
+
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["snapshot"];
+    let body = &call.body()?["snapshot"];
     let change = SnapshotChange {
         name: wording::text(body, "name", "display_name")?,
         description: wording::text(body, "description", "display_description")?,

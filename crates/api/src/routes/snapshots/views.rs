@@ -1,10 +1,48 @@
 //! Snapshots in answers.
 
-use catalog::snapshots::Snapshot;
+use catalog::snapshots::{Snapshot, Status};
 use identity::Rule;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
+use crate::microversion::Microversion;
+use crate::openapi::{Field, Shape};
+
+/// What [`common`] makes.
+const COMMON: [Field; 9] = [
+    Field::new("id", Shape::Uuid),
+    Field::new("created_at", Shape::Time),
+    Field::new("updated_at", Shape::OrNull(&Shape::Time)),
+    Field::new("name", Shape::OrNull(&Shape::Text)),
+    Field::new("description", Shape::OrNull(&Shape::Text)),
+    Field::new("volume_id", Shape::Uuid),
+    Field::new("status", Shape::Words(|| Status::ALL.iter().map(|status| status.as_str()).collect())),
+    Field::new("size", Shape::Integer),
+    Field::new("metadata", Shape::Map(&Shape::Text)),
+];
+
+/// What [`with_versions`] adds.
+const VERSIONS: [Field; 3] = [
+    Field::since("group_snapshot_id", Microversion::v3(14), Shape::Null),
+    Field::since("user_id", Microversion::v3(41), Shape::Text),
+    Field::since("consumes_quota", Microversion::v3(65), Shape::Boolean),
+];
+
+/// What [`full`] adds.
+const EXTENDED: [Field; 2] = [
+    Field::new("os-extended-snapshot-attributes:project_id", Shape::Text).sometimes(),
+    Field::new("os-extended-snapshot-attributes:progress", Shape::OrNull(&Shape::Text)).sometimes(),
+];
+
+/// What a list shows, in the description.
+pub(super) static SUMMARY: Shape = Shape::Named("SnapshotSummary", &Shape::Record(&COMMON));
+
+/// What create and update answer, in the description.
+pub(super) static CHANGED_BODY: Shape =
+    Shape::Record(&[Field::new("snapshot", Shape::Named("SnapshotChanged", &Shape::Joined(&[&COMMON, &VERSIONS])))]);
+
+/// What show and the detailed list show, in the description.
+pub(super) static FULL: Shape = Shape::Named("Snapshot", &Shape::Joined(&[&COMMON, &VERSIONS, &EXTENDED]));
 
 /// What a list shows.
 pub(super) fn summary(_: &Call, snapshot: &Snapshot) -> Value {

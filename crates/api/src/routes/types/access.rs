@@ -12,14 +12,16 @@ use crate::call::Call;
 use crate::endpoint::Actions;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
 use crate::router::Routes;
 use crate::schema::{Key, Object, Schema};
 
 pub(super) fn routes() -> Routes {
-    let actions = Actions::default().on(ADD, Microversion::MIN, add).on(REMOVE, Microversion::MIN, remove);
+    let actions =
+        Actions::default().on(ADD, Microversion::MIN, add, &ADDING).on(REMOVE, Microversion::MIN, remove, &REMOVING);
     Routes::new()
-        .get("/types/{id}/os-volume-type-access", Microversion::MIN, list)
+        .get("/types/{id}/os-volume-type-access", Microversion::MIN, list, &LIST)
         .actions("/types/{id}/action", actions)
 }
 
@@ -29,6 +31,17 @@ const REMOVE: &str = "removeProjectAccess";
 static PROJECT: Object = Object::strict(&[Key::new("project", Schema::some_text(1, 255))], &["project"]);
 static ADD_BODY: Schema = Schema::Object(&Object::strict(&[Key::new(ADD, Schema::Object(&PROJECT))], &[ADD]));
 static REMOVE_BODY: Schema = Schema::Object(&Object::strict(&[Key::new(REMOVE, Schema::Object(&PROJECT))], &[REMOVE]));
+
+static LIST: Operation = Operation::ok(
+    "Lists the projects that may use a type that is not public.",
+    &Shape::Record(&[Field::new(
+        "volume_type_access",
+        Shape::List(&Shape::Record(&[
+            Field::new("volume_type_id", Shape::Uuid),
+            Field::new("project_id", Shape::Text),
+        ])),
+    )]),
+);
 
 async fn list(call: Call) -> Result<Reply, ApiError> {
     let found = find(&call).await?;
@@ -45,8 +58,12 @@ async fn list(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&json!({ "volume_type_access": access }))
 }
 
+static ADDING: Operation = Operation::empty("Lets a project use a type.", StatusCode::ACCEPTED)
+    .takes(&ADD_BODY)
+    .refuses(&[StatusCode::CONFLICT]);
+
 async fn add(call: Call) -> Result<Reply, ApiError> {
-    let project = project(&call.body(&ADD_BODY)?[ADD]);
+    let project = project(&call.body()?[ADD]);
     let found = find(&call).await?;
     call.allow_own(Rule::TypeAccessAdd)?;
     match call.catalog().add_volume_type_access(found.id, &project).await? {
@@ -55,8 +72,11 @@ async fn add(call: Call) -> Result<Reply, ApiError> {
     }
 }
 
+static REMOVING: Operation =
+    Operation::empty("Lets a project use a type no longer.", StatusCode::ACCEPTED).takes(&REMOVE_BODY);
+
 async fn remove(call: Call) -> Result<Reply, ApiError> {
-    let project = project(&call.body(&REMOVE_BODY)?[REMOVE]);
+    let project = project(&call.body()?[REMOVE]);
     let found = find(&call).await?;
     call.allow_own(Rule::TypeAccessRemove)?;
     match call.catalog().remove_volume_type_access(found.id, &project).await? {

@@ -9,6 +9,7 @@ use super::update::refuse;
 use super::views;
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema};
 use crate::wording;
@@ -29,8 +30,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["volume_type"],
 ));
 
+pub(super) static CREATE: Operation =
+    Operation::ok("Makes a volume type.", &views::CREATED_BODY).takes(&SCHEMA).refuses(&[StatusCode::CONFLICT]);
+
 pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["volume_type"];
+    let body = &call.body()?["volume_type"];
     let name = wording::text(body, "name", "name")?.flatten().filter(|name| !name.is_empty());
     let new = NewVolumeType {
         name: name.ok_or_else(|| ApiError::bad_request("Volume type name can not be empty."))?,

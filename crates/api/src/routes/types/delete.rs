@@ -1,12 +1,16 @@
 //! `DELETE /types/{id}` (API spec 11.3).
 
+use axum::http::StatusCode;
 use catalog::types::DeleteRejected;
 use identity::Rule;
 
 use super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static DELETE: Operation = Operation::empty("Deletes a volume type.", StatusCode::ACCEPTED);
 
 pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
     let found = find(&call).await?;

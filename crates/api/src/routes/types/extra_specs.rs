@@ -10,22 +10,27 @@ use super::{find, missing, views};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
 use crate::router::Routes;
 use crate::schema::{self, Key, Object, Schema};
 
+static SPECS_SHAPE: Shape = Shape::Record(&[Field::new("extra_specs", Shape::Map(&Shape::Text))]);
+
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/types/{id}/extra_specs", Microversion::MIN, all)
-        .post("/types/{id}/extra_specs", Microversion::MIN, merge)
-        .get("/types/{id}/extra_specs/{key}", Microversion::MIN, one)
-        .put("/types/{id}/extra_specs/{key}", Microversion::MIN, set)
-        .delete("/types/{id}/extra_specs/{key}", Microversion::MIN, remove)
+        .get("/types/{id}/extra_specs", Microversion::MIN, all, &ALL)
+        .post("/types/{id}/extra_specs", Microversion::MIN, merge, &MERGE)
+        .get("/types/{id}/extra_specs/{key}", Microversion::MIN, one, &ONE)
+        .put("/types/{id}/extra_specs/{key}", Microversion::MIN, set, &SET)
+        .delete("/types/{id}/extra_specs/{key}", Microversion::MIN, remove, &REMOVE)
 }
 
 static SPECS: Schema =
     Schema::Object(&Object::strict(&[Key::new("extra_specs", Schema::Metadata { nullable: false })], &["extra_specs"]));
 static SPEC: Schema = Schema::Metadata { nullable: false };
+
+static ALL: Operation = Operation::ok("Shows a type's extra specs.", &SPECS_SHAPE);
 
 /// `GET /types/{id}/extra_specs`.
 async fn all(call: Call) -> Result<Reply, ApiError> {
@@ -33,6 +38,8 @@ async fn all(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::TypeExtraSpecsIndex)?;
     Reply::ok(&json!({ "extra_specs": views::extra_specs(&call, &found) }))
 }
+
+static ONE: Operation = Operation::ok("Shows one extra spec.", &Shape::Map(&Shape::Text));
 
 /// `GET /types/{id}/extra_specs/{key}`.
 async fn one(call: Call) -> Result<Reply, ApiError> {
@@ -45,16 +52,20 @@ async fn one(call: Call) -> Result<Reply, ApiError> {
     }
 }
 
+static MERGE: Operation = Operation::ok("Adds to a type's extra specs.", &SPECS_SHAPE).takes(&SPECS);
+
 /// `POST /types/{id}/extra_specs`: adds.
 async fn merge(call: Call) -> Result<Reply, ApiError> {
-    let specs = schema::metadata(call.body(&SPECS)?.get("extra_specs")).unwrap_or_default();
+    let specs = schema::metadata(call.body()?.get("extra_specs")).unwrap_or_default();
     write(&call, &specs, Rule::TypeExtraSpecsCreate).await?;
     Reply::ok(&json!({ "extra_specs": specs }))
 }
 
+static SET: Operation = Operation::ok("Sets one extra spec.", &Shape::Map(&Shape::Text)).takes(&SPEC);
+
 /// `PUT /types/{id}/extra_specs/{key}`.
 async fn set(call: Call) -> Result<Reply, ApiError> {
-    let spec = schema::metadata(Some(call.body(&SPEC)?)).unwrap_or_default();
+    let spec = schema::metadata(Some(call.body()?)).unwrap_or_default();
     if !spec.contains_key(call.param("key")) {
         return Err(ApiError::bad_request("Request body and URI mismatch"));
     }
@@ -64,6 +75,8 @@ async fn set(call: Call) -> Result<Reply, ApiError> {
     write(&call, &spec, Rule::TypeExtraSpecsUpdate).await?;
     Reply::ok(&spec)
 }
+
+static REMOVE: Operation = Operation::empty("Removes one extra spec.", StatusCode::ACCEPTED);
 
 /// `DELETE /types/{id}/extra_specs/{key}`.
 async fn remove(call: Call) -> Result<Reply, ApiError> {

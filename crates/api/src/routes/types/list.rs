@@ -8,6 +8,8 @@ use super::views;
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::listing::Listing;
+use crate::microversion::Microversion;
+use crate::openapi::{Form, Operation, Parameter};
 use crate::query::boolean;
 use crate::reply::Reply;
 
@@ -19,9 +21,14 @@ static LISTING: Listing = Listing {
     links: "volume_type_links",
     rule: Rule::TypeGetAll,
     sort_by_name_since: 0,
+    since: Microversion::MIN,
+    only: Some(&["is_public", "name", "description"]),
+    filters: &[Parameter::query("is_public", Form::Text, "A word for a boolean, or `none` for all types.")],
     aliases: &[],
     special,
 };
+
+pub(super) static LIST: Operation = Operation::page("Lists volume types.", &LISTING, &views::FULL);
 
 pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
     let mut query = LISTING.query(&call)?;
@@ -49,8 +56,6 @@ fn special(call: &Call, key: &str, value: &str) -> Option<Result<Filter, ApiErro
             Some(false) => None,
             None => Some(Err(ApiError::bad_request(format!("Invalid is_public filter [{value}]")))),
         },
-        "name" | "description" => None,
-        // other keys are no filters of types, and are dropped
-        _ => everything(),
+        _ => None,
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{find, missing, views};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema};
 use crate::wording;
@@ -27,8 +28,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["volume_type"],
 ));
 
+pub(super) static UPDATE: Operation =
+    Operation::ok("Changes a volume type.", &views::UPDATED_BODY).takes(&SCHEMA).refuses(&[StatusCode::CONFLICT]);
+
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["volume_type"];
+    let body = &call.body()?["volume_type"];
     let change = TypeChange {
         name: wording::text(body, "name", "name")?.flatten(),
         description: wording::text(body, "description", "description")?.filter(Option::is_some),

@@ -6,9 +6,37 @@ use identity::Rule;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
+use crate::openapi::{Field, Shape};
 
 /// The extra specs that everybody may see.
 const VISIBLE: &[&str] = &["RESKEY:availability_zones", "multiattach", "replication_enabled"];
+
+/// What [`common`] makes.
+const COMMON: [Field; 5] = [
+    Field::new("id", Shape::Uuid),
+    Field::new("name", Shape::Text),
+    Field::new("is_public", Shape::Boolean),
+    Field::new("description", Shape::OrNull(&Shape::Text)),
+    Field::new("extra_specs", Shape::Map(&Shape::Text)),
+];
+
+/// The old name of what everybody sees.
+const ACCESS: [Field; 1] = [Field::new("os-volume-type-access:is_public", Shape::Boolean)];
+
+/// What list and show show, in the description.
+pub(super) static FULL: Shape = Shape::Named(
+    "VolumeType",
+    &Shape::Joined(&[&COMMON, &ACCESS, &[Field::new("qos_specs_id", Shape::Null).sometimes()]]),
+);
+
+/// What show answers, in the description.
+pub(super) static FULL_BODY: Shape = Shape::Record(&[Field::new("volume_type", Shape::Same(&FULL))]);
+
+/// What create answers, in the description.
+pub(super) static CREATED_BODY: Shape = Shape::Record(&[Field::new("volume_type", Shape::Joined(&[&COMMON, &ACCESS]))]);
+
+/// What update answers, in the description.
+pub(super) static UPDATED_BODY: Shape = Shape::Record(&[Field::new("volume_type", Shape::Record(&COMMON))]);
 
 /// What list and show show.
 pub(super) fn full(call: &Call, volume_type: &VolumeType) -> Value {

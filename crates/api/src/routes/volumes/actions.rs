@@ -16,15 +16,20 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     let actions = Actions::default()
-        .on("os-extend", Microversion::MIN, extend::extend)
-        .on("os-retype", Microversion::MIN, retype::retype)
-        .on("os-reserve", Microversion::MIN, reserve::reserve)
-        .on("os-unreserve", Microversion::MIN, reserve::unreserve)
-        .on("os-reset_status", Microversion::MIN, reset_status::reset_status)
-        .on("os-force_delete", Microversion::MIN, force_delete::force_delete)
-        .on("os-set_bootable", Microversion::MIN, set_bootable::set_bootable)
-        .on("os-update_readonly_flag", Microversion::MIN, update_readonly::update_readonly)
-        .on("os-attach", Microversion::MIN, attach::attach)
-        .on("os-detach", Microversion::MIN, detach::detach);
+        .on("os-extend", Microversion::MIN, extend::extend, &extend::EXTEND)
+        .on("os-retype", Microversion::MIN, retype::retype, &retype::RETYPE)
+        .on("os-reserve", Microversion::MIN, reserve::reserve, &reserve::RESERVE)
+        .on("os-unreserve", Microversion::MIN, reserve::unreserve, &reserve::UNRESERVE)
+        .on("os-reset_status", Microversion::MIN, reset_status::reset_status, &reset_status::RESET_STATUS)
+        .on("os-force_delete", Microversion::MIN, force_delete::force_delete, &force_delete::FORCE_DELETE)
+        .on("os-set_bootable", Microversion::MIN, set_bootable::set_bootable, &set_bootable::SET_BOOTABLE)
+        .on(
+            "os-update_readonly_flag",
+            Microversion::MIN,
+            update_readonly::update_readonly,
+            &update_readonly::UPDATE_READONLY,
+        )
+        .on("os-attach", Microversion::MIN, attach::attach, &attach::ATTACH)
+        .on("os-detach", Microversion::MIN, detach::detach, &detach::DETACH);
     Routes::new().actions("/volumes/{id}/action", actions)
 }

@@ -10,6 +10,7 @@ use super::{missing, views};
 use crate::call::{Call, exact_uuid};
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::over_quota;
 use crate::placement::placement;
 use crate::reply::Reply;
@@ -51,8 +52,11 @@ static VOLUME: Object = Object {
 /// The version in which a volume could be made from a backup.
 const FROM_BACKUP: u16 = 47;
 
+pub(super) static CREATE: Operation =
+    Operation::json("Makes a volume.", StatusCode::ACCEPTED, &views::CHANGED_BODY).takes(&SCHEMA);
+
 pub(super) async fn create(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["volume"];
+    let body = &call.body()?["volume"];
     let project = call.project(Rule::VolumeCreate)?;
     call.allow(Rule::VolumeCreate, &project)?;
     let from = word(body, "backup_id").filter(|_| call.has(FROM_BACKUP));

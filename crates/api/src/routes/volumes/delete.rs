@@ -1,17 +1,29 @@
 //! `DELETE /volumes/{id}` (API spec 11.1).
 
+use axum::http::StatusCode;
 use catalog::volumes::{DeleteRejected, Deletion};
 use identity::Rule;
 
 use super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::microversion::Microversion;
+use crate::openapi::{Form, Operation, Parameter};
 use crate::reply::Reply;
 use crate::wording::query_flag;
 
+/// The version in which a query could force it.
+const FORCE: u16 = 23;
+
+pub(super) static DELETE: Operation = Operation::empty("Deletes a volume.", StatusCode::ACCEPTED).asks(&[
+    Parameter::query("cascade", Form::Boolean, "Its snapshots as well."),
+    Parameter::query("force", Form::BooleanSince(Microversion::v3(FORCE)), "In any state.")
+        .since(Microversion::v3(FORCE)),
+]);
+
 pub(super) async fn delete(call: Call) -> Result<Reply, ApiError> {
     let cascade = query_flag(&call, "cascade")?.unwrap_or(false);
-    let force = call.has(23) && query_flag(&call, "force")?.unwrap_or(false);
+    let force = call.has(FORCE) && query_flag(&call, "force")?.unwrap_or(false);
     run(&call, Deletion { cascade, force }, if force { Rule::VolumeForceDelete } else { Rule::VolumeDelete }).await
 }
 

@@ -9,9 +9,14 @@ use super::views;
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::listing::Listing;
+use crate::microversion::Microversion;
+use crate::openapi::{Form, Operation, Parameter};
 use crate::query::boolean;
 use crate::reply::Reply;
 use crate::{metadata_filter, time_filter};
+
+const TIMES: &str =
+    "Only records of such times: `gt:2026-01-01T00:00:00,lt:2026-02-01T00:00:00`; before 3.60 of just this one.";
 
 static LISTING: Listing = Listing {
     table: &TABLE,
@@ -21,6 +26,14 @@ static LISTING: Listing = Listing {
     links: "volumes_links",
     rule: Rule::VolumeGetAll,
     sort_by_name_since: 0,
+    since: Microversion::MIN,
+    only: None,
+    filters: &[
+        Parameter::query("metadata", Form::Text, "Only records with these pairs: `{'key': 'value'}`."),
+        Parameter::query("bootable", Form::BooleanSince(Microversion::v3(2)), "Only those that can be booted from."),
+        Parameter::query("created_at", Form::Text, TIMES),
+        Parameter::query("updated_at", Form::Text, TIMES),
+    ],
     aliases: &[
         ("name", "display_name", 0),
         ("description", "display_description", 31),
@@ -29,9 +42,14 @@ static LISTING: Listing = Listing {
     special,
 };
 
+pub(super) static SUMMARY: Operation = Operation::page("Lists volumes.", &LISTING, &views::SUMMARY);
+
 pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
     list(call, "/volumes", views::summary).await
 }
+
+pub(super) static DETAIL: Operation =
+    Operation::page("Lists volumes with all that is known of them.", &LISTING, &views::FULL);
 
 pub(super) async fn detail(call: Call) -> Result<Reply, ApiError> {
     list(call, "/volumes/detail", views::full).await

@@ -12,10 +12,10 @@ use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/volumes/{id}/metadata", Microversion::MIN, show::all)
-        .post("/volumes/{id}/metadata", Microversion::MIN, edit::merge)
-        .put("/volumes/{id}/metadata", Microversion::MIN, edit::replace)
-        .get("/volumes/{id}/metadata/{key}", Microversion::MIN, show::one)
-        .put("/volumes/{id}/metadata/{key}", Microversion::MIN, edit::set)
-        .delete("/volumes/{id}/metadata/{key}", Microversion::MIN, edit::remove)
+        .get("/volumes/{id}/metadata", Microversion::MIN, show::all, &show::ALL)
+        .post("/volumes/{id}/metadata", Microversion::MIN, edit::merge, &edit::MERGE)
+        .put("/volumes/{id}/metadata", Microversion::MIN, edit::replace, &edit::REPLACE)
+        .get("/volumes/{id}/metadata/{key}", Microversion::MIN, show::one, &show::ONE)
+        .put("/volumes/{id}/metadata/{key}", Microversion::MIN, edit::set, &edit::SET)
+        .delete("/volumes/{id}/metadata/{key}", Microversion::MIN, edit::remove, &edit::REMOVE)
 }

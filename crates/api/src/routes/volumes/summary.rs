@@ -6,8 +6,23 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::microversion::Microversion;
+use crate::openapi::{Field, Form, Operation, Parameter, Shape};
 use crate::query::boolean;
 use crate::reply::Reply;
+
+pub(super) static SUMMARY: Operation = Operation::ok(
+    "Counts volumes.",
+    &Shape::Record(&[Field::new(
+        "volume-summary",
+        Shape::Record(&[
+            Field::new("total_count", Shape::Integer),
+            Field::new("total_size", Shape::Integer),
+            Field::since("metadata", Microversion::v3(36), Shape::Map(&Shape::List(&Shape::Text))),
+        ]),
+    )]),
+)
+.asks(&[Parameter::query("all_tenants", Form::Text, "With a word for true: everybody's, for administrators.")]);
 
 pub(super) async fn summary(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::VolumeGetAll)?;

@@ -8,6 +8,7 @@ use super::{find, missing, views};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::microversion::Microversion;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema, Unknown};
 use crate::wording;
@@ -27,8 +28,11 @@ static VOLUME: Object = Object {
     at_least: Some((1, Microversion::v3(53))),
 };
 
+pub(super) static UPDATE: Operation =
+    Operation::ok("Changes a volume's name, description or metadata.", &views::CHANGED_BODY).takes(&SCHEMA);
+
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["volume"];
+    let body = &call.body()?["volume"];
     let change = VolumeChange {
         name: wording::text(body, "name", "display_name")?,
         description: wording::text(body, "description", "display_description")?,

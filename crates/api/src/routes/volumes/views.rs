@@ -7,6 +7,80 @@ use identity::Rule;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
+use crate::microversion::Microversion;
+use crate::openapi::{Field, LINK, Shape};
+
+/// What [`common`] makes.
+const COMMON: [Field; 29] = [
+    Field::new("id", Shape::Uuid),
+    Field::new("status", Shape::Words(|| Status::ALL.iter().map(|status| status.as_str()).collect())),
+    Field::new("size", Shape::Integer),
+    Field::new("availability_zone", Shape::OrNull(&Shape::Text)),
+    Field::new("created_at", Shape::Time),
+    Field::new("updated_at", Shape::OrNull(&Shape::Time)),
+    Field::new("name", Shape::OrNull(&Shape::Text)),
+    Field::new("description", Shape::OrNull(&Shape::Text)),
+    Field::new("volume_type", Shape::OrNull(&Shape::Text)),
+    Field::new("snapshot_id", Shape::OrNull(&Shape::Uuid)),
+    Field::new("source_volid", Shape::OrNull(&Shape::Uuid)),
+    Field::new("metadata", Shape::Map(&Shape::Text)),
+    Field::new("links", Shape::List(&LINK)),
+    Field::new("user_id", Shape::Text),
+    Field::new("bootable", Shape::OneOf(&["true", "false"])),
+    Field::new("encrypted", Shape::Boolean),
+    Field::new("replication_status", Shape::Null),
+    Field::new("consistencygroup_id", Shape::Null),
+    Field::new("multiattach", Shape::Boolean),
+    Field::new("attachments", Shape::List(&ATTACHMENT)),
+    Field::new("migration_status", Shape::OrNull(&Shape::Text)).sometimes(),
+    Field::since("group_id", Microversion::v3(13), Shape::Null),
+    Field::since("provider_id", Microversion::v3(21), Shape::Null).sometimes(),
+    Field::since("shared_targets", Microversion::v3(48), Shape::Boolean),
+    Field::since("service_uuid", Microversion::v3(48), Shape::Null),
+    Field::since("cluster_name", Microversion::v3(61), Shape::Null).sometimes(),
+    Field::since("volume_type_id", Microversion::v3(63), Shape::OrNull(&Shape::Uuid)),
+    Field::since("encryption_key_id", Microversion::v3(64), Shape::Uuid).sometimes(),
+    Field::since("consumes_quota", Microversion::v3(65), Shape::Boolean),
+];
+
+/// What [`full`] adds, for those who may see it.
+const EXTENDED: [Field; 5] = [
+    Field::new("volume_image_metadata", Shape::Map(&Shape::Text)).sometimes(),
+    Field::new("os-vol-tenant-attr:tenant_id", Shape::Text).sometimes(),
+    Field::new("os-vol-host-attr:host", Shape::OrNull(&Shape::Text)).sometimes(),
+    Field::new("os-vol-mig-status-attr:migstat", Shape::OrNull(&Shape::Text)).sometimes(),
+    Field::new("os-vol-mig-status-attr:name_id", Shape::Null).sometimes(),
+];
+
+static ATTACHMENT: Shape = Shape::Named(
+    "Attachment",
+    &Shape::Record(&[
+        Field::new("id", Shape::Uuid),
+        Field::new("attachment_id", Shape::Uuid),
+        Field::new("volume_id", Shape::Uuid),
+        Field::new("server_id", Shape::OrNull(&Shape::Uuid)),
+        Field::new("host_name", Shape::OrNull(&Shape::Text)),
+        Field::new("device", Shape::OrNull(&Shape::Text)),
+        Field::new("attached_at", Shape::Time),
+    ]),
+);
+
+/// What a list shows, in the description.
+pub(super) static SUMMARY: Shape = Shape::Named(
+    "VolumeSummary",
+    &Shape::Record(&[
+        Field::new("id", Shape::Uuid),
+        Field::new("name", Shape::OrNull(&Shape::Text)),
+        Field::new("links", Shape::List(&LINK)),
+    ]),
+);
+
+/// What create and update answer, in the description.
+pub(super) static CHANGED_BODY: Shape =
+    Shape::Record(&[Field::new("volume", Shape::Named("VolumeChanged", &Shape::Record(&COMMON)))]);
+
+/// What show and the detailed list show, in the description.
+pub(super) static FULL: Shape = Shape::Named("Volume", &Shape::Joined(&[&COMMON, &EXTENDED]));
 
 /// What a list shows.
 pub(super) fn summary(call: &Call, volume: &VolumeView) -> Value {

@@ -1,5 +1,6 @@
 //! `os-attach` (API spec 11.1).
 
+use axum::http::StatusCode;
 use catalog::attachments::{AttachRejected, Attaching, Mode};
 use identity::Rule;
 use uuid::Uuid;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 use super::super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
 
@@ -26,8 +28,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
     &["os-attach"],
 ));
 
+pub(super) static ATTACH: Operation =
+    Operation::empty("Marks a volume as attached.", StatusCode::ACCEPTED).takes(&SCHEMA);
+
 pub(super) async fn attach(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["os-attach"];
+    let body = &call.body()?["os-attach"];
     let word = |key: &str| body[key].as_str().filter(|word| !word.is_empty());
     let attaching = Attaching {
         instance_uuid: word("instance_uuid").and_then(|id| Uuid::try_parse(id).ok()),

@@ -8,20 +8,23 @@ use uuid::Uuid;
 use super::super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
 
 static SCHEMA: Schema = Schema::Object(&Object::strict(
     &[Key::new(
         "os-detach",
-        Schema::Object(&Object::strict(&[Key::new("attachment_id", Schema::Uuid { nullable: true })], &[])),
+        Schema::ObjectOrNull(&Object::strict(&[Key::new("attachment_id", Schema::Uuid { nullable: true })], &[])),
     )],
     &["os-detach"],
 ));
 
+pub(super) static DETACH: Operation =
+    Operation::empty("Marks a volume as detached.", StatusCode::ACCEPTED).takes(&SCHEMA);
+
 pub(super) async fn detach(call: Call) -> Result<Reply, ApiError> {
-    let nothing = call.body.as_ref().is_some_and(|body| body["os-detach"].is_null());
-    let attachment = if nothing { None } else { call.body(&SCHEMA)?["os-detach"]["attachment_id"].as_str() };
+    let attachment = call.body()?["os-detach"]["attachment_id"].as_str();
     let attachment = attachment.and_then(|id| Uuid::try_parse(id).ok());
     let volume = find(&call).await?;
     call.allow(Rule::VolumeDetach, &volume)?;

@@ -1,11 +1,13 @@
 //! `os-extend` (API spec 11.1).
 
+use axum::http::StatusCode;
 use catalog::volumes::{ExtendRejected, Status};
 use identity::Rule;
 
 use super::super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::over_quota;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
@@ -25,8 +27,10 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 /// The version from which on a volume grows while it is in use.
 const IN_USE: u16 = 42;
 
+pub(super) static EXTEND: Operation = Operation::empty("Makes a volume larger.", StatusCode::ACCEPTED).takes(&SCHEMA);
+
 pub(super) async fn extend(call: Call) -> Result<Reply, ApiError> {
-    let new_size = gibibytes(&call.body(&SCHEMA)?["os-extend"]["new_size"])?.ok_or_else(ApiError::malformed)?;
+    let new_size = gibibytes(&call.body()?["os-extend"]["new_size"])?.ok_or_else(ApiError::malformed)?;
     let volume = find(&call).await?;
     let in_use = call.has(IN_USE);
     let attached = in_use && volume.status == Status::InUse;

@@ -1,12 +1,17 @@
 //! `os-reserve` and `os-unreserve` (API spec 11.1).
 
+use axum::http::StatusCode;
 use catalog::volumes::ReserveRejected;
 use identity::Rule;
 
 use super::super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static RESERVE: Operation =
+    Operation::empty("Keeps a volume for an attachment to come.", StatusCode::ACCEPTED);
 
 pub(super) async fn reserve(call: Call) -> Result<Reply, ApiError> {
     let volume = find(&call).await?;
@@ -19,6 +24,8 @@ pub(super) async fn reserve(call: Call) -> Result<Reply, ApiError> {
         ))),
     }
 }
+
+pub(super) static UNRESERVE: Operation = Operation::empty("Keeps it no longer.", StatusCode::ACCEPTED);
 
 pub(super) async fn unreserve(call: Call) -> Result<Reply, ApiError> {
     let volume = find(&call).await?;

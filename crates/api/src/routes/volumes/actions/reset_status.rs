@@ -1,5 +1,6 @@
 //! `os-reset_status` of a volume (API spec 11.1).
 
+use axum::http::StatusCode;
 use catalog::volumes::{Reset, ResetRejected, Status};
 use identity::Rule;
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use super::super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
 
@@ -27,8 +29,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 
 const MIGRATION: &[&str] = &["migrating", "error", "success", "completing", "none", "starting"];
 
+pub(super) static RESET_STATUS: Operation =
+    Operation::empty("Sets a volume's status.", StatusCode::ACCEPTED).takes(&SCHEMA);
+
 pub(super) async fn reset_status(call: Call) -> Result<Reply, ApiError> {
-    let reset = read(&call.body(&SCHEMA)?["os-reset_status"])?;
+    let reset = read(&call.body()?["os-reset_status"])?;
     let volume = find(&call).await?;
     call.allow(Rule::VolumeResetStatus, &volume)?;
     match call.catalog().reset_volume(volume.id, &call.scope(), &reset).await? {

@@ -1,11 +1,13 @@
 //! `os-retype` (API spec 11.1).
 
+use axum::http::StatusCode;
 use catalog::volumes::{Retype, RetypeRejected};
 use identity::Rule;
 
 use super::super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::openapi::Operation;
 use crate::over_quota;
 use crate::placement::capabilities;
 use crate::reply::Reply;
@@ -25,8 +27,11 @@ static SCHEMA: Schema = Schema::Object(&Object::strict(
 /// What may become of the volume's data: there is one pool, so that nothing is ever moved.
 const POLICIES: &[&str] = &["on-demand", "never"];
 
+pub(super) static RETYPE: Operation =
+    Operation::empty("Gives a volume another type.", StatusCode::ACCEPTED).takes(&SCHEMA);
+
 pub(super) async fn retype(call: Call) -> Result<Reply, ApiError> {
-    let body = &call.body(&SCHEMA)?["os-retype"];
+    let body = &call.body()?["os-retype"];
     if let Some(policy) = body["migration_policy"].as_str()
         && !POLICIES.contains(&policy)
     {

@@ -10,8 +10,17 @@ use super::super::{find, missing};
 use super::etag;
 use crate::call::Call;
 use crate::fault::ApiError;
-use crate::metadata_body::{item, map, removal};
+use crate::metadata_body::{ITEM, ITEM_SHAPE, MAP, MAP_SHAPE, item, map, removal};
+use crate::microversion::Microversion;
+use crate::openapi::{Operation, Parameter};
 use crate::reply::Reply;
+
+const IF_MATCH: Parameter =
+    Parameter::header("If-Match", "Only if the metadata still has this `ETag`.").since(Microversion::v3(etag::SINCE));
+const CHANGED: StatusCode = StatusCode::PRECONDITION_FAILED;
+
+pub(super) static MERGE: Operation =
+    Operation::ok("Adds to a volume's metadata.", &MAP_SHAPE).takes(&MAP).asks(&[IF_MATCH]).refuses(&[CHANGED]);
 
 /// Adds to the metadata.
 pub(super) async fn merge(call: Call) -> Result<Reply, ApiError> {
@@ -19,11 +28,19 @@ pub(super) async fn merge(call: Call) -> Result<Reply, ApiError> {
     whole(&call, MetadataEdit::Merge(metadata), Rule::VolumeCreateMetadata).await
 }
 
+pub(super) static REPLACE: Operation =
+    Operation::ok("Replaces a volume's metadata.", &MAP_SHAPE).takes(&MAP).asks(&[IF_MATCH]).refuses(&[CHANGED]);
+
 /// Replaces the metadata.
 pub(super) async fn replace(call: Call) -> Result<Reply, ApiError> {
     let metadata = map(&call)?;
     whole(&call, MetadataEdit::Replace(metadata), Rule::VolumeUpdateMetadata).await
 }
+
+pub(super) static SET: Operation = Operation::ok("Sets one key of a volume's metadata.", &ITEM_SHAPE)
+    .takes(&ITEM)
+    .asks(&[IF_MATCH])
+    .refuses(&[CHANGED]);
 
 /// Sets one key.
 pub(super) async fn set(call: Call) -> Result<Reply, ApiError> {
@@ -31,6 +48,9 @@ pub(super) async fn set(call: Call) -> Result<Reply, ApiError> {
     let metadata = edit(&call, &MetadataEdit::Merge(item.clone()), Rule::VolumeUpdateMetadata).await?;
     etag::stamp(&call, Reply::ok(&json!({ "meta": item }))?, &metadata)
 }
+
+pub(super) static REMOVE: Operation =
+    Operation::empty("Removes one key of a volume's metadata.", StatusCode::OK).asks(&[IF_MATCH]).refuses(&[CHANGED]);
 
 /// Takes one key away.
 pub(super) async fn remove(call: Call) -> Result<Reply, ApiError> {

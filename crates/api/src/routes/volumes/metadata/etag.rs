@@ -12,7 +12,7 @@ use crate::fault::ApiError;
 use crate::reply::Reply;
 
 /// The version in which metadata got an `ETag`.
-const SINCE: u16 = 15;
+pub(super) const SINCE: u16 = 15;
 
 /// The answer with the `ETag` of this metadata, where the version has it.
 pub(super) fn stamp(call: &Call, reply: Reply, metadata: &Metadata) -> Result<Reply, ApiError> {

@@ -9,13 +9,19 @@ use super::edit::no_such_key;
 use super::etag;
 use crate::call::Call;
 use crate::fault::ApiError;
+use crate::metadata_body::{ITEM_SHAPE, MAP_SHAPE};
+use crate::openapi::Operation;
 use crate::reply::Reply;
+
+pub(super) static ALL: Operation = Operation::ok("Shows a volume's metadata.", &MAP_SHAPE);
 
 pub(super) async fn all(call: Call) -> Result<Reply, ApiError> {
     let volume = readable(&call).await?;
     let reply = Reply::ok(&json!({ "metadata": volume.metadata }))?;
     etag::stamp(&call, reply, &volume.metadata)
 }
+
+pub(super) static ONE: Operation = Operation::ok("Shows one key of a volume's metadata.", &ITEM_SHAPE);
 
 pub(super) async fn one(call: Call) -> Result<Reply, ApiError> {
     let volume = readable(&call).await?;
