@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use axum::http::header::HOST;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
@@ -114,14 +115,15 @@ fn form(text: &str) -> Cow<'_, str> {
     if quoted.contains("%20") { quoted.replace("%20", "+").into() } else { quoted }
 }
 
-/// The last forwarded host, else the host that the request names.
+/// The last forwarded host, else the host that the request names; what is no host does not count.
 fn host(headers: &HeaderMap, uri: &Uri) -> String {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let forwarded = header("x-forwarded-host").and_then(|list| list.rsplit(',').next()).map(str::trim);
+    let is_host = |text: &&str| text.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty());
     forwarded
-        .filter(|host| !host.is_empty())
-        .or_else(|| header(HOST.as_str()))
-        .or_else(|| uri.authority().map(axum::http::uri::Authority::as_str))
+        .filter(is_host)
+        .or_else(|| header(HOST.as_str()).filter(is_host))
+        .or_else(|| uri.authority().map(Authority::as_str))
         .unwrap_or("localhost")
         .to_owned()
 }
@@ -136,6 +138,40 @@ mod tests {
 
     fn hrefs(links: impl IntoIterator<Item = Link>) -> Vec<String> {
         links.into_iter().map(|link| link.href).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_next_page_is_asked_for_as_this_one_was(
+            sent in proptest::collection::vec((proptest::prelude::any::<String>(), proptest::prelude::any::<String>()), 0..5),
+        ) {
+            let quote = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let query: Vec<String> = sent.iter().map(|(key, value)| format!("{}={}", quote(key), quote(value))).collect();
+            let asked = Pairs::parse(&query.join("&")).unwrap();
+            let links = Links::of_request(Some("http://h"), &HeaderMap::new(), &Uri::default());
+            let [next] = links.next("/backups", &asked, "last");
+            let (path, query) = next.href.split_once('?').unwrap();
+            proptest::prop_assert_eq!(path, "http://h/v3/backups");
+            proptest::prop_assert!(next.href.parse::<Uri>().is_ok(), "{}", next.href);
+            let asked_next = Pairs::parse(query).unwrap();
+            let mut expected: Vec<(&str, &str)> = asked.iter().filter(|(key, _)| *key != "marker").collect();
+            expected.push(("marker", "last"));
+            proptest::prop_assert_eq!(asked_next.iter().collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn any_host_that_is_forwarded_is_one_host(forwarded: Vec<u8>, host: Vec<u8>) {
+            let mut headers = HeaderMap::new();
+            for (name, bytes) in [("x-forwarded-host", &forwarded), ("host", &host)] {
+                if let Ok(value) = axum::http::HeaderValue::from_bytes(bytes) {
+                    headers.insert(name, value);
+                }
+            }
+            let links = Links::of_request(None, &headers, &Uri::default()).with_project(Some("0a"));
+            let authority = links.version();
+            let authority = authority.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/v3/")).unwrap();
+            proptest::prop_assert!(authority.parse::<Authority>().is_ok(), "{:?}", authority);
+        }
     }
 
     #[test]
@@ -157,6 +193,14 @@ mod tests {
     fn the_last_forwarded_host_wins_over_the_host() {
         let headers = headers(&[("host", "h"), ("x-forwarded-host", "a, b:80")]);
         assert_eq!(Links::of_request(None, &headers, &Uri::default()).version(), "http://b:80/v3/");
+        for (forwarded, host) in
+            [("", "h"), ("a, ", "h"), ("no host", "h"), ("<script>", "h"), ("a/b", "h"), (":80", "h")]
+        {
+            let headers = [("host", host), ("x-forwarded-host", forwarded)];
+            let headers =
+                headers.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(Links::of_request(None, &headers, &Uri::default()).version(), "http://h/v3/", "{forwarded}");
+        }
         let public = Some("https://cloud/volume");
         assert_eq!(Links::of_request(public, &headers, &Uri::default()).version(), "https://cloud/volume/v3/");
     }
