@@ -51,7 +51,16 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_read_or_refused(text: String) {
-            decode(&text);
+            let letters = text.bytes().filter(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte)).count();
+            if let Some(bytes) = decode(&text) {
+                proptest::prop_assert!(bytes.len() * 4 <= letters * 3);
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read_with_anything_between(bytes: Vec<u8>, junk in "[ \n\\-_.,!é]{0,5}") {
+            let noisy: String = encode(&bytes).chars().flat_map(|char| junk.chars().chain([char])).collect();
+            proptest::prop_assert_eq!(decode(&noisy), Some(bytes));
         }
     }
 

@@ -71,9 +71,43 @@ fn escaped(chars: &mut impl Iterator<Item = (usize, char)>) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::python;
+
+    /// A text with what is special in quotes.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![any::<String>(), "['\"\\\\{}:, unxU0-9a-f\n\t]{0,12}"]
+    }
+
+    proptest! {
+        #[test]
+        fn what_python_and_json_write_is_read(sent in prop::collection::btree_map(text(), text(), 0..4)) {
+            let sent: Map<String, Value> = sent.into_iter().map(|(key, value)| (key, value.into())).collect();
+            let storable = sent.iter().all(|(key, value)| !key.contains('\0') && !value.as_str().unwrap().contains('\0'));
+            let value = Value::Object(sent.clone());
+            let expected = storable.then_some(sent);
+            prop_assert_eq!(dictionary(&python::repr(&value)), expected.clone());
+            // JSON has two escapes that Python has not
+            let json = value.to_string();
+            if !json.contains("\\b") && !json.contains("\\f") {
+                prop_assert_eq!(dictionary(&json), expected);
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_dictionary_or_matches_nothing(text in text()) {
+            for text in [text.clone(), format!("{{{text}}}"), format!("{{'{text}'")] {
+                match (filter("x.metadata", &text), dictionary(&text)) {
+                    (Filter::HasMetadata("x.metadata", read), Some(pairs)) => prop_assert_eq!(read, pairs),
+                    (Filter::Never, None) => {}
+                    other => prop_assert!(false, "{:?}", other),
+                }
+            }
+        }
+    }
 
     #[test]
     fn dictionaries_as_python_and_json_write_them() {

@@ -43,6 +43,20 @@ pub(crate) fn global(headers: &HeaderMap) -> Option<&str> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_over_is_safe_to_write_down(bytes: Vec<u8>, id in "req-[0-9a-fA-F-]{30,40}") {
+            for bytes in [bytes.as_slice(), id.as_bytes()] {
+                let Ok(value) = HeaderValue::from_bytes(bytes) else { continue };
+                let headers = [(LOCAL.parse().unwrap(), value)].into_iter().collect();
+                if let Some(taken) = global(&headers) {
+                    proptest::prop_assert_eq!(taken.as_bytes(), bytes);
+                    proptest::prop_assert!(taken.len() == 40 && !taken.contains(|char: char| char.is_ascii_uppercase()));
+                }
+            }
+        }
+    }
+
     #[test]
     fn only_a_request_id_is_taken_over() {
         let global_of = |text: &'static str| {

@@ -38,6 +38,43 @@ mod tests {
 
     static COLUMN: Column = Column::new("created_at", "v.created_at", Kind::Time);
 
+    const WORDS: [(&str, Comparison); 7] = [
+        ("gt:", Comparison::Greater),
+        ("gte:", Comparison::GreaterOrEqual),
+        ("eq:", Comparison::Equal),
+        ("neq:", Comparison::NotEqual),
+        ("lt:", Comparison::Less),
+        ("lte:", Comparison::LessOrEqual),
+        ("", Comparison::Equal),
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn comparisons_that_are_written_are_read(
+            sent in proptest::collection::vec((0..WORDS.len(), -60_000_000_000_000_000_i64..250_000_000_000_000_000), 1..4),
+        ) {
+            let sent: Vec<_> = sent
+                .into_iter()
+                .map(|(word, micros)| (WORDS[word], Time::from(jiff::Timestamp::from_microsecond(micros).unwrap())))
+                .collect();
+            let text: Vec<String> = sent.iter().map(|((word, _), time)| format!("{word}{time}")).collect();
+            let all = sent.iter().map(|((_, comparison), time)| Filter::Time(&COLUMN, *comparison, *time)).collect();
+            proptest::prop_assert_eq!(filter(&COLUMN, &text.join(" , ")).unwrap(), Filter::All(all));
+        }
+
+        #[test]
+        fn any_text_is_read_or_a_400_that_names_the_filter(text in "\\PC{0,40}|(gt|lte|eq):[-+0-9T:.Z]{0,40}") {
+            match filter(&COLUMN, &text) {
+                Ok(Filter::All(all)) => proptest::prop_assert_eq!(all.len(), text.split(',').count()),
+                Err(ApiError::Fault { status, message }) => {
+                    proptest::prop_assert_eq!(status.as_u16(), 400);
+                    proptest::prop_assert!(message.contains("created_at"));
+                }
+                other => proptest::prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+
     #[test]
     fn comparisons() {
         let (early, late) = (

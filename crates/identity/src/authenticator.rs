@@ -103,6 +103,22 @@ mod tests {
         (context.user_id, context.project_id)
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_token_is_somebody_in_some_project(token: Option<String>, url_project in proptest::option::of("[0-9a-f-]{1,9}")) {
+            let (user, project) = who(token.as_deref(), url_project.as_deref());
+            let project = project.unwrap();
+            proptest::prop_assert!(!user.is_empty() && !project.is_empty());
+            match token.as_deref().and_then(|token| token.split_once(':')) {
+                Some((named, of)) if !named.is_empty() => {
+                    proptest::prop_assert_eq!(&user, named);
+                    proptest::prop_assert_eq!(&project, if of.is_empty() { url_project.as_deref().unwrap_or(named) } else { of });
+                }
+                _ => proptest::prop_assert_eq!((user.as_str(), project), ("admin", url_project.unwrap_or("admin".to_owned()))),
+            }
+        }
+    }
+
     #[test]
     fn a_token_names_user_and_project() {
         assert_eq!(who(Some("eve:abc"), Some("def")), ("eve".to_owned(), Some("abc".to_owned())));

@@ -1,5 +1,9 @@
 //! Export and import (cases 156 to 172).
 
+use base64::Engine;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,6 +14,10 @@ const SERVICE: &str = "cinder.backup.drivers.ceph.CephBackupDriver";
 async fn import(server: &Server, service: &str, url: &str) -> Answer {
     let body = json!({ "backup-record": { "backup_service": service, "backup_url": url } });
     server.post("/backups/import_record", &body).send().await
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 async fn encode(server: &Server, record: &Value) -> String {
@@ -111,6 +119,71 @@ async fn a_new_record() {
         let url = encode(server, &json!({ "id": Uuid::new_v4(), "size": 3 })).await;
         let body = json!({ "backup-record": { "backup_service": "", "backup_url": url } });
         server.post("/backups/export_record", &body).send().await.expect(201);
+    })
+    .await;
+}
+
+/// Some JSON that no export writes.
+fn hostile() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[^\\x00]{0,30}".prop_map(Value::from),
+        Just(json!("../../volume-1")),
+        Just(json!("a\0b")),
+        Just(json!("x".repeat(60_000))),
+        Just(Value::from(json!({ "base": "volumes/volume-1@snap" }).to_string())),
+        Just(Value::from(json!({ "base": ["volume-1"] }).to_string())),
+    ];
+    leaf.prop_recursive(6, 48, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..5).prop_map(Value::from),
+            prop::collection::vec(("\\PC{1,9}", inner), 1..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// What imports write.
+async fn written(server: &Server) -> String {
+    let tables = ["backups", "jobs", "quotas", "messages", "volumes"];
+    let rows: Vec<String> =
+        tables.iter().map(|table| format!("(SELECT json_agg(row ORDER BY row::text) FROM {table} AS row)")).collect();
+    server.value(&format!("json_build_array({})", rows.join(", "))).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_record_that_is_refused_changes_nothing_and_one_that_is_not_is_the_callers() {
+    let uuids = ["id", "volume_id", "parent_id", "snapshot_id", "temp_volume_id", "restore_volume_id"];
+    let keys =
+        ["size", "object_count", "metadata", "service_metadata", "driver_info", "deleted", "project_id", "status"];
+    let key = prop::sample::select([uuids.as_slice(), keys.as_slice()].concat());
+    let strategy = (key, hostile(), any::<bool>());
+    let mut runner = TestRunner::deterministic();
+    with_server(async |server| {
+        let there = server.backup(&BackupRow::new("there", 1)).await;
+        let (mut refused, mut taken) = (0, 0);
+        for _ in 0..150 {
+            let (key, value, existing) = strategy.new_tree(&mut runner).unwrap().current();
+            let id = if existing { there } else { Uuid::new_v4() };
+            let mut record = json!({ "id": id, "size": 1, "volume_id": Uuid::new_v4(), "project_id": OTHER });
+            record[key] = value;
+            let before = written(server).await;
+            let answer = import(server, SERVICE, &base64(record.to_string().as_bytes())).await;
+            if answer.status == 201 {
+                taken += 1;
+                let made = answer.json()["backup"]["id"].as_str().unwrap().to_owned();
+                assert_ne!(made, there.to_string());
+                let owner = server.value(&format!("SELECT project_id FROM backups WHERE id = '{made}'")).await;
+                assert_eq!(owner.as_deref(), Some(PROJECT), "{record}");
+            } else {
+                refused += 1;
+                assert_eq!(answer.status, 400, "{record}: {}", answer.text);
+                assert_eq!(written(server).await, before, "{record}");
+            }
+        }
+        // both were seen
+        assert!(refused > 50 && taken > 0, "{refused} refused, {taken} taken");
     })
     .await;
 }

@@ -107,7 +107,8 @@ impl From<Answer> for Token {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -146,6 +147,66 @@ mod tests {
         );
         assert!(token.has_expired(token.expires_at) && !token.has_expired(token.issued_at));
         assert_eq!(token.keystones, [("R".to_owned(), "http://public".to_owned())]);
+    }
+
+    /// Any JSON.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(json!("admin")),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let key =
+                prop_oneof![Just("id".to_owned()), Just("name".to_owned()), Just("all".to_owned()), any::<String>()];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((key, inner), 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// An answer in which something is not as it should be is no answer, or says what it says and no more.
+        #[test]
+        fn an_answer_is_read_or_refused(
+            key in prop::sample::select(vec!["user", "project", "domain", "system", "roles", "expires_at", "issued_at",
+                                             "audit_ids", "catalog", "something"]),
+            value in anything(),
+            roles in prop::collection::vec("[A-Za-z]{1,6}|admin|ADMIN", 0..3),
+        ) {
+            let mut body = json!({
+                "user": {"id": "u", "domain": {"id": "d"}},
+                "project": {"id": "p"},
+                "roles": roles.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
+                "expires_at": "2030-01-01T00:00:00Z",
+                "issued_at": "2029-01-01T00:00:00Z",
+            });
+            body[key] = value.clone();
+            let Ok(answer) = serde_json::from_value::<Answer>(json!({ "token": body.clone() })) else {
+                prop_assert_ne!(key, "something");
+                return Ok(());
+            };
+            let token = Token::from(answer);
+            // the reader takes a list of an object's values for the object
+            let of = |value: &Value, key: &str| {
+                value.get(key).or_else(|| value.get(0)).and_then(Value::as_str).map(str::to_owned)
+            };
+            prop_assert_eq!(&token.context.user_id, &of(&body["user"], "id").unwrap());
+            prop_assert_eq!(token.context.project_id.clone(), of(&body["project"], "id"));
+            let named: Vec<String> = body["roles"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|role| of(role, "name").unwrap().to_lowercase())
+                .collect();
+            prop_assert_eq!(token.context.is_admin, named.iter().any(|name| name == "admin"));
+            prop_assert_eq!(&token.context.roles, &named);
+            prop_assert!(token.context.service.is_none());
+        }
     }
 
     #[test]

@@ -123,6 +123,21 @@ mod tests {
         assert_eq!(texts("'backup:get': ''"), get(""));
     }
 
+    proptest::proptest! {
+        /// A file that is used says what stands in it; one that is not says why.
+        #[test]
+        fn any_text_is_a_policy_or_says_what_is_wrong(text in "(\\PC|\n){0,80}", check in "role:[a-z]{1,8}( or role:[a-z]{1,8}){0,3}", odd in "[!-~ ]{0,12}") {
+            let said = |text: &str| match parse(text, true) {
+                Ok(_) => true,
+                Err(problems) => !problems.is_empty() && problems.iter().all(|problem| !problem.is_empty()),
+            };
+            proptest::prop_assert!(said(&text));
+            let of_one_rule = format!("backup:get: {odd}");
+            proptest::prop_assert!(said(&of_one_rule));
+            proptest::prop_assert_eq!(texts(&format!("\"backup:get\": \"{check}\"\n")), vec![("backup:get".to_owned(), check)]);
+        }
+    }
+
     #[test]
     fn what_is_no_policy() {
         for (text, part) in [

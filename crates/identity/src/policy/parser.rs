@@ -359,7 +359,72 @@ mod tests {
         assert!(matches!(parse(&long), Ok(Check::Any(checks)) if checks.len() == 100_000));
     }
 
+    /// A template, and how it is written.
+    fn written_template() -> impl Strategy<Value = (Template, String)> {
+        let piece = prop_oneof![
+            "[a-z%][a-z0-9_%.-]{0,8}".prop_map(|text| (Piece::Text(text.clone()), text.replace('%', "%%"))),
+            Just((Piece::Project, "%(project_id)s".to_owned())),
+            Just((Piece::User, "%(target.user_id)s".to_owned())),
+            Just((Piece::Unknown, "%(flavour)s".to_owned())),
+        ];
+        prop::collection::vec(piece, 1..4).prop_map(|pieces| {
+            let text = pieces.iter().map(|(_, text)| text.as_str()).collect();
+            let mut merged: Vec<Piece> = Vec::new();
+            for (piece, _) in pieces {
+                match (merged.last_mut(), piece) {
+                    (Some(Piece::Text(before)), Piece::Text(more)) => before.push_str(&more),
+                    (_, piece) => merged.push(piece),
+                }
+            }
+            (Template(merged), text)
+        })
+    }
+
+    /// An expression, and how it is written: in parentheses where it is made of others.
+    fn written() -> impl Strategy<Value = (Check, String)> {
+        let leaf = prop_oneof![
+            Just((Check::Always, "@".to_owned())),
+            Just((Check::Never, "!".to_owned())),
+            "[a-z_:]{1,9}".prop_map(|name| (Check::Rule { name: name.clone(), place: None }, format!("rule:{name}"))),
+            written_template().prop_map(|(wanted, text)| (Check::Role(wanted), format!("role:{text}"))),
+            written_template().prop_map(|(wanted, text)| {
+                (Check::Caller { attribute: Attribute::ProjectId, wanted }, format!("project_id:{text}"))
+            }),
+            ("[a-z]{1,5}", written_template()).prop_map(|(constant, (wanted, text))| {
+                (Check::Constant { text: constant.clone(), wanted }, format!("'{constant}':{text}"))
+            }),
+        ];
+        leaf.prop_recursive(5, 40, 4, |inner| {
+            let several = || prop::collection::vec(inner.clone(), 2..4);
+            let join = |parts: &[(Check, String)], word: &str| {
+                let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
+                format!("({})", texts.join(word))
+            };
+            let checks = |parts: Vec<(Check, String)>| parts.into_iter().map(|(check, _)| check).collect();
+            prop_oneof![
+                several().prop_map(move |parts| {
+                    let text = join(&parts, " and ");
+                    (Check::All(checks(parts)), text)
+                }),
+                several().prop_map(move |parts| {
+                    let text = join(&parts, " OR ");
+                    (Check::Any(checks(parts)), text)
+                }),
+                inner.prop_map(|(check, text)| match check {
+                    // two of them are none
+                    Check::Not(_) => (check, text),
+                    check => (Check::Not(Box::new(check)), format!("not {text}")),
+                }),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn an_expression_that_is_written_is_read((check, text) in written()) {
+            prop_assert_eq!(parse(&text), Ok(check), "{}", text);
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in ".{0,200}") {
             let _ = parse(&text);

@@ -170,6 +170,8 @@ fn holds_no_nul(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ID: &str = "42f0898e-c1ae-408b-ad89-9301f960fc11";
@@ -181,13 +183,123 @@ mod tests {
         }
     }
 
-    proptest::proptest! {
+    /// A value that an export may have written for a key of this kind.
+    fn good(kind: &Kind) -> BoxedStrategy<Value> {
+        let text = || "[^\\x00]{0,255}".prop_filter("as long as it may be", |text| text.chars().count() <= LONGEST);
+        let uuid = || any::<u128>().prop_map(|bits| uuid::Uuid::from_u128(bits).to_string());
+        let some = match kind {
+            Kind::Text => text().prop_map(Value::from).boxed(),
+            Kind::Uuid => uuid().prop_map(Value::from).boxed(),
+            Kind::Integer => (0..=i32::MAX).prop_map(Value::from).boxed(),
+            Kind::Boolean => any::<bool>().prop_map(Value::from).boxed(),
+            Kind::Metadata => {
+                prop::collection::btree_map("[a-z]{1,9}", "[^\\x00]{0,20}", 0..4).prop_map(|pairs| json!(pairs)).boxed()
+            }
+            Kind::ServiceMetadata => (uuid(), prop_oneof![uuid(), Just("base".to_owned())])
+                .prop_map(|(volume, root)| {
+                    json!({ "base": format!("volume-{volume}.backup.{root}") }).to_string().into()
+                })
+                .boxed(),
+            Kind::Object => {
+                prop::collection::btree_map("[a-z]{1,9}", any::<u8>(), 0..4).prop_map(|map| json!(map)).boxed()
+            }
+        };
+        prop_oneof![9 => some, 1 => Just(Value::Null)].boxed()
+    }
+
+    /// A record as some export may have written it, with some of its keys.
+    fn record() -> impl Strategy<Value = Map<String, Value>> {
+        let keys: Vec<_> = KEYS.iter().map(|(key, kind)| (Just(*key), prop::option::of(good(kind)))).collect();
+        keys.prop_map(|keys| {
+            let mut members: Map<String, Value> =
+                keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+            members.insert("id".to_owned(), json!(ID));
+            members.insert("size".to_owned(), json!(1));
+            members
+        })
+    }
+
+    /// Anything that JSON can say, deep and large.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(json!("../../etc/passwd")),
+            Just(json!("a\0b")),
+            Just(json!("x".repeat(70_000))),
+            Just(Value::from(json!({ "base": "volumes/volume-1@snap" }).to_string())),
+        ];
+        leaf.prop_recursive(8, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((any::<String>(), inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
         #[test]
-        fn any_text_is_a_record_or_refused(text: String, key: String, value: String) {
-            _ = decode(&text);
-            _ = decode(&base64::encode(text.as_bytes()));
-            _ = decode(&base64::encode(json!({ "id": ID, "size": 1, key: value }).to_string().as_bytes()));
+        fn what_an_export_writes_is_taken_as_it_is(record in record(), junk in "[a-z]{1,9}X") {
+            let mut sent = record.clone();
+            sent.insert(junk, json!("dropped"));
+            let imported = decode(&base64::encode(Value::Object(sent).to_string().as_bytes())).unwrap();
+            prop_assert_eq!(imported.id.to_string(), ID);
+            prop_assert_eq!(imported.size_gib, 1);
+            prop_assert_eq!(imported.record, Value::Object(record));
         }
+
+        #[test]
+        fn anything_in_place_of_a_value_is_refused_or_fits(mut record in record(), at in 0..KEYS.len(), value in anything()) {
+            let (key, kind) = &KEYS[at];
+            record.insert((*key).to_owned(), value.clone());
+            match decode(&base64::encode(Value::Object(record).to_string().as_bytes())) {
+                Ok(imported) => {
+                    prop_assert!(value.is_null() || kind.holds(&value));
+                    prop_assert_eq!(&imported.record[*key], &value);
+                    prop_assert!(holds_no_nul(&imported.record));
+                }
+                Err(ApiError::Fault { status, message }) => {
+                    prop_assert_eq!(status.as_u16(), 400);
+                    prop_assert!(message.contains(key) || (["id", "size"].contains(key) && message == crate::fault::MALFORMED));
+                }
+                Err(other) => prop_assert!(false, "{:?}", other),
+            }
+        }
+
+        #[test]
+        fn any_text_and_any_json_is_a_record_or_a_400(text: String, value in anything()) {
+            for url in [text.clone(), base64::encode(text.as_bytes()), base64::encode(value.to_string().as_bytes())] {
+                match decode(&url) {
+                    Ok(imported) => prop_assert!(imported.record.is_object() && imported.size_gib >= 0),
+                    Err(ApiError::Fault { status, .. }) => prop_assert_eq!(status.as_u16(), 400),
+                    Err(other) => prop_assert!(false, "{:?}", other),
+                }
+            }
+        }
+
+        #[test]
+        fn a_base_that_is_followed_has_the_name_of_one(name in "\\PC{0,40}|(volume-)?[0-9a-f/.@-]{0,40}(\\.backup\\.[a-z0-9/.@-]{0,40})?") {
+            let text = json!({ "base": name }).to_string();
+            if names_no_foreign_image(&text) {
+                let (volume, root) = name.strip_prefix("volume-").unwrap().split_once(".backup.").unwrap();
+                prop_assert!(exact_uuid(volume).is_some() && (root == "base" || exact_uuid(root).is_some()));
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = |depth: usize| {
+            format!(r#"{{"id": "{ID}", "size": 1, "driver_info": {}1{}}}"#, r#"{"x":"#.repeat(depth), "}".repeat(depth))
+        };
+        assert!(decode(&base64::encode(deep(50).as_bytes())).is_ok());
+        assert!(decode(&base64::encode(deep(50_000).as_bytes())).is_err());
+        let text = json!({ "id": ID, "size": 1, "service_metadata": "[".repeat(LONGEST) }).to_string();
+        assert!(decode(&base64::encode(text.as_bytes())).is_ok(), "another driver's text is its own");
     }
 
     #[test]
