@@ -27,11 +27,11 @@ use explain::{Plans, SETTINGS};
 /// Records in a page.
 const LIMIT: u32 = 20;
 /// Rows that a page may read of one table or index: its own, one more, and for each a few that belong to it.
-const PAGE: u64 = 4 * (LIMIT as u64 + 1);
+const PAGE: u32 = 4 * (LIMIT + 1);
 /// Rows that a statement about one record may read.
-const FEW: u64 = 30;
+const FEW: u32 = 30;
 /// What a project has at most of one kind, with some room for what is looked up with each row.
-const PROJECT: u64 = 2 * rows::BACKUPS;
+const PROJECT: u32 = 2 * rows::BACKUPS;
 
 /// A kind of record: under which keys a page of it costs no more than the page.
 struct Kind {
@@ -95,7 +95,7 @@ impl Watched {
     async fn within<T, E: std::fmt::Debug>(
         &mut self,
         what: &str,
-        allowed: u64,
+        allowed: u32,
         work: impl Future<Output = Result<T, E>>,
     ) -> T {
         self.plans.take(); // the test's own statements
@@ -122,7 +122,7 @@ impl Watched {
         Scope::Project(ProjectId::from(self.project.as_str()))
     }
 
-    async fn page(&mut self, what: &str, allowed: u64, kind: &Kind, query: &Query) -> usize {
+    async fn page(&mut self, what: &str, allowed: u32, kind: &Kind, query: &Query) -> usize {
         let catalog = self.catalog.clone();
         macro_rules! page {
             ($list:ident) => {
@@ -306,9 +306,9 @@ async fn what_counts_a_project_reads_the_project(watched: &mut Watched) {
     let catalog = watched.catalog.clone();
     let project = ProjectId::from(watched.project.as_str());
     let limits = watched.within("limits", PROJECT, catalog.quotas(&project)).await;
-    assert!(limits.iter().any(|limit| limit.in_use >= i64::try_from(rows::BACKUPS).unwrap()));
+    assert!(limits.iter().any(|limit| limit.in_use >= i64::from(rows::BACKUPS)));
     let summary = watched.within("the volumes' summary", PROJECT, catalog.volume_summary(&watched.own())).await;
-    assert!(summary.count >= i64::try_from(rows::VOLUMES).unwrap());
+    assert!(summary.count >= i64::from(rows::VOLUMES));
 }
 
 async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched: &mut Watched) {

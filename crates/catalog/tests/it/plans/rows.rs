@@ -4,17 +4,17 @@ use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
 /// How many projects there are; they are alike.
-const PROJECTS: u64 = 500;
+const PROJECTS: u32 = 500;
 /// Live backups of each.
-pub(super) const BACKUPS: u64 = 360;
+pub(super) const BACKUPS: u32 = 360;
 /// Volumes of each.
-pub(super) const VOLUMES: u64 = 40;
+pub(super) const VOLUMES: u32 = 40;
 /// Snapshots of each.
-pub(super) const SNAPSHOTS: u64 = 80;
+pub(super) const SNAPSHOTS: u32 = 80;
 /// Messages for each.
-pub(super) const MESSAGES: u64 = 80;
+pub(super) const MESSAGES: u32 = 80;
 /// Jobs that wait for a worker, over all projects.
-pub(super) const WAITING: u64 = 20_000;
+const WAITING: u32 = 20_000;
 
 /// Fills the tables. Number `i` of each kind is called `uuid(kind, i)`; it belongs to the project `i % 500`.
 pub(super) async fn load(sql: &PgPool) {
@@ -69,10 +69,10 @@ pub(super) async fn load(sql: &PgPool) {
     assert_eq!(count(sql, "jobs WHERE state = 'ready'").await, WAITING);
 }
 
-async fn count(sql: &PgPool, of: &str) -> u64 {
+async fn count(sql: &PgPool, of: &str) -> u32 {
     let statement = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {of}"));
     let count: i64 = sqlx::query_scalar(statement).fetch_one(sql).await.unwrap();
-    u64::try_from(count).unwrap()
+    u32::try_from(count).unwrap()
 }
 
 /// The id of number `i` of a kind.
