@@ -213,6 +213,8 @@ pub struct Job {
     pub worker: String,
     /// How often it was claimed; 1 the first time.
     pub attempt: i32,
+    /// How often it was claimed because a worker went away without a word, the first time included.
+    pub takeovers: i32,
     /// The last step that an earlier attempt recorded.
     pub step: Option<String>,
 }
@@ -243,6 +245,7 @@ struct JobRow {
     request_id: Option<String>,
     worker: String,
     attempt: i32,
+    takeovers: i32,
     step: Option<String>,
     lock_keys: Vec<String>,
 }
@@ -367,7 +370,8 @@ impl Catalog {
                     SET state = 'running', worker = $1, lease_until = now() + $2 * interval '1 second',
                         attempt = attempt + 1, updated_at = now()
                   WHERE id = (SELECT id FROM lapsed UNION ALL SELECT id FROM ready)
-              RETURNING id, spec, project_id, request_id, worker, attempt, step, lock_keys"
+              RETURNING id, spec, project_id, request_id, worker, attempt, attempt - handed_back AS takeovers, step,
+                        lock_keys"
             ),
         )
         .bind(worker)
@@ -400,6 +404,7 @@ impl Catalog {
             request_id: row.request_id,
             worker: row.worker,
             attempt: row.attempt,
+            takeovers: row.takeovers,
             step: row.step,
         }))
     }
@@ -475,16 +480,16 @@ impl Catalog {
     }
 
     /// Gives a job back to the queue, to be claimed again after `delay`: for a failure that passes by
-    /// itself, or for a worker that shuts down.
+    /// itself, or (`drained`) for a worker that shuts down, which does not count as having gone away.
     ///
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
-    pub async fn release_job(&self, job: &Job, delay: Duration, why: &str) -> Result<()> {
+    pub async fn release_job(&self, job: &Job, delay: Duration, drained: bool, why: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         let changed = sqlx::query(
             "UPDATE jobs
                 SET state = 'ready', worker = NULL, lease_until = NULL, error = $5,
-                    run_at = now() + $4 * interval '1 second', updated_at = now()
+                    run_at = now() + $4 * interval '1 second', handed_back = handed_back + $6::int, updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
         )
         .bind(job.id)
@@ -492,6 +497,7 @@ impl Catalog {
         .bind(job.attempt)
         .bind(delay.as_secs_f64())
         .bind(why)
+        .bind(i32::from(drained))
         .execute(&mut *tx)
         .await?
         .rows_affected();

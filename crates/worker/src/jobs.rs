@@ -89,7 +89,7 @@ pub(crate) async fn run(scene: &Scene, held: &Held) {
 async fn stopped(held: &Held) {
     match held.why() {
         Some(Stop::LeaseLost) => tracing::warn!("the job's lease was lost; another worker goes on with it"),
-        _ => hand_back(held, Duration::ZERO, "the worker was shut down").await,
+        _ => hand_back(held, Duration::ZERO, true, "the worker was shut down").await,
     }
 }
 
@@ -97,11 +97,11 @@ async fn stopped(held: &Held) {
 /// its lease runs out, with the same result.
 async fn unrecorded(held: &Held, error: &JobError) {
     tracing::error!(error = error as &dyn std::error::Error, "the job's outcome could not be recorded");
-    hand_back(held, TRY_AGAIN, &error.to_string()).await;
+    hand_back(held, TRY_AGAIN, false, &error.to_string()).await;
 }
 
-async fn hand_back(held: &Held, delay: Duration, why: &str) {
-    match held.catalog.release_job(&held.job, delay, why).await {
+async fn hand_back(held: &Held, delay: Duration, drained: bool, why: &str) {
+    match held.catalog.release_job(&held.job, delay, drained, why).await {
         Ok(()) => tracing::info!(why, "job handed back"),
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the job could not be handed back"),
     }
@@ -116,7 +116,7 @@ async fn nothing_to_do(held: &Held, why: &str) -> Result<Outcome, JobError> {
 
 /// Whether a job was claimed so often that it must have a reason.
 fn given_up(held: &Held) -> Option<JobError> {
-    (held.job.attempt > MAX_ATTEMPTS)
+    (held.job.takeovers > MAX_ATTEMPTS)
         .then(|| JobError::Failed(format!("given up: {MAX_ATTEMPTS} workers went away while they worked on it")))
 }
 

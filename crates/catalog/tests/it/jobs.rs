@@ -73,7 +73,7 @@ async fn a_job_whose_lease_ran_out_is_taken_over_and_its_first_worker_changes_no
         assert!(matches!(catalog.renew_job(&lost, LEASE).await, Err(Error::Stale { .. })));
         assert!(matches!(catalog.record_step(&lost, "late").await, Err(Error::Stale { .. })));
         assert!(matches!(catalog.record_progress(&lost, 1, 1, 1).await, Err(Error::Stale { .. })));
-        assert!(matches!(catalog.release_job(&lost, NO_LEASE, "late").await, Err(Error::Stale { .. })));
+        assert!(matches!(catalog.release_job(&lost, NO_LEASE, true, "late").await, Err(Error::Stale { .. })));
         assert!(matches!(end(database, &lost, JobEnd::Failed("late")).await, Err(Error::Stale { .. })));
 
         assert!(claim(catalog, "three", Lane::Light, LEASE).await.is_none(), "the second lease holds");
@@ -140,13 +140,29 @@ async fn a_job_given_back_waits_its_time_and_frees_its_keys() {
         let volume = VolumeId::random();
         enqueue(database, &backup(volume)).await;
         let job = claim(catalog, "one", Lane::Copy, LEASE).await.unwrap();
-        catalog.release_job(&job, Duration::from_hours(1), "ceph is away").await.unwrap();
+        catalog.release_job(&job, Duration::from_hours(1), false, "ceph is away").await.unwrap();
         assert!(claim(catalog, "one", Lane::Copy, LEASE).await.is_none());
         enqueue(database, &delete(volume)).await;
         let next = claim(catalog, "one", Lane::Light, LEASE).await.unwrap();
         end(database, &next, JobEnd::Done).await.unwrap();
         sqlx::query("UPDATE jobs SET run_at = now()").execute(&database.sql).await.unwrap();
         assert_eq!(claim(catalog, "one", Lane::Copy, LEASE).await.unwrap().attempt, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_that_hands_its_job_back_did_not_go_away() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        enqueue(database, &delete(VolumeId::random())).await;
+        for drains in 0..3 {
+            let job = claim(catalog, "one", Lane::Light, LEASE).await.unwrap();
+            assert_eq!((job.attempt, job.takeovers), (drains + 1, 1));
+            catalog.release_job(&job, NO_LEASE, true, "the worker was shut down").await.unwrap();
+        }
+        claim(catalog, "two", Lane::Light, NO_LEASE).await.unwrap();
+        assert_eq!(claim(catalog, "three", Lane::Light, LEASE).await.unwrap().takeovers, 2, "one died");
     })
     .await;
 }
