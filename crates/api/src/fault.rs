@@ -199,6 +199,8 @@ impl From<catalog::Error> for ApiError {
         match error {
             // the record changed under a request that had checked it; the same request again sees the change
             catalog::Error::Stale { .. } => Self::Away { retry_after: Duration::from_secs(1), source: Box::new(error) },
+            // only a client can have sent it: our own texts have no NUL
+            error if error.is_unstorable_text() => Self::malformed(),
             error if error.is_transient() => Self::Away { retry_after: AWAY_FOR, source: Box::new(error) },
             error => Self::Internal(Box::new(error)),
         }

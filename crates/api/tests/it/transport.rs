@@ -301,6 +301,40 @@ async fn the_database_being_away_is_a_503() {
 }
 
 #[tokio::test]
+async fn a_nul_names_nothing() {
+    with_server(async |server| {
+        let volume = server.volume(1, "available").await;
+        let path = |path: &str| path.replace("{id}", &volume.to_string());
+        let body = json!({ "quota_class_set": { "volumes": 1 }, "quota_set": { "volumes": 1 } });
+        for (method, asked) in [
+            (Method::GET, "/os-hosts/%00"),
+            (Method::GET, "/os-services?binary=%00"),
+            (Method::GET, "/os-services?host=a%00b"),
+            (Method::GET, "/limits?project_id=%00"),
+            (Method::GET, "/os-quota-sets/%00"),
+            (Method::PUT, "/os-quota-sets/%00"),
+            (Method::DELETE, "/os-quota-sets/%00"),
+            (Method::GET, "/os-quota-class-sets/%00"),
+            (Method::PUT, "/os-quota-class-sets/%00"),
+            (Method::GET, "/extensions/%00"),
+            (Method::GET, "/capabilities/%00"),
+            (Method::GET, "/volumes/{id}/metadata/%00"),
+            (Method::DELETE, "/volumes/{id}/metadata/%00"),
+        ] {
+            let ask = server.ask(method.clone(), &path(asked)).at("latest");
+            let ask = if method == Method::PUT {
+                ask.with("content-type", "application/json").raw(&body.to_string())
+            } else {
+                ask
+            };
+            let answer = ask.send().await;
+            assert!([400, 404].contains(&answer.status), "{method} {asked}: {} {}", answer.status, answer.text);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn odd_bytes_do_not_hurt() {
     with_server(async |server| {
         server.get("/backups?name=%ff").send().await.expect_bad(GENERIC);
