@@ -38,7 +38,7 @@ rust_tests() {
 }
 
 trap 'exit 130' INT TERM
-stage "dependencies" env AUTH=keystone TEMPEST=yes tests/lab/deps.sh || finish
+stage "dependencies" env AUTH=keystone SCHEMATHESIS=yes TEMPEST=yes tests/lab/deps.sh || finish
 stage "tools" tests/tools.sh || finish
 stage "formatting" cargo fmt --all -- --check
 stage "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -3,6 +3,7 @@
 #
 #   VENV            where the OpenStack clients and pytest go (default .venv)
 #   AUTH=keystone   a Keystone of one's own as well, which goes to KEYSTONE_VENV (default .venv-keystone)
+#   SCHEMATHESIS=yes  it as well, which goes to SCHEMATHESIS_VENV (default .venv-schemathesis)
 #   TEMPEST=yes     OpenStack's test suite as well, which goes to TEMPEST_VENV (default .venv-tempest)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -67,6 +68,9 @@ python_home() {
 python_home "$venv" tests/requirements.txt "the OpenStack clients"
 if [ "${AUTH:-noauth}" = keystone ]; then
   python_home "${KEYSTONE_VENV:-.venv-keystone}" tests/lab/keystone-requirements.txt "Keystone"
+fi
+if [ "${SCHEMATHESIS:-no}" = yes ]; then
+  python_home "${SCHEMATHESIS_VENV:-.venv-schemathesis}" tests/schemathesis/requirements.txt "Schemathesis"
 fi
 if [ "${TEMPEST:-no}" = yes ]; then
   python_home "${TEMPEST_VENV:-.venv-tempest}" tests/tempest/requirements.txt "tempest"
