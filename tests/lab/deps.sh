@@ -3,7 +3,7 @@
 #
 #   VENV            where the OpenStack clients and pytest go (default .venv)
 #   AUTH=keystone   a Keystone of one's own as well, which goes to KEYSTONE_VENV (default .venv-keystone)
-#   SCHEMATHESIS=yes  it as well, which goes to SCHEMATHESIS_VENV (default .venv-schemathesis)
+#   SCHEMATHESIS=yes  Schemathesis as well, which goes to SCHEMATHESIS_VENV (default .venv-schemathesis)
 #   TEMPEST=yes     OpenStack's test suite as well, which goes to TEMPEST_VENV (default .venv-tempest)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
