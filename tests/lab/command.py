@@ -7,24 +7,41 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 
-@dataclass(frozen=True)
 class Said:
-    """How a command ended, and what it said."""
+    """What a command says, and how it ends: it runs from the beginning on, and who asks waits for its end.
 
-    command: str
-    code: int
-    out: str
-    err: str
+    So commands that have nothing to do with each other run side by side if they are begun before the first is asked.
+    """
+
+    def __init__(self, command: str, process: subprocess.Popen) -> None:
+        self.command = command
+        self.process = process
+
+    @cached_property
+    def _both(self) -> tuple[str, str]:
+        return self.process.communicate()
+
+    @property
+    def out(self) -> str:
+        return self._both[0]
+
+    @property
+    def err(self) -> str:
+        return self._both[1]
+
+    @property
+    def code(self) -> int:
+        assert self._both is not None  # the end was waited for
+        return self.process.returncode
 
     def ok(self) -> str:
         """What it printed, once it has ended well."""
-        if self.code:
-            raise AssertionError(f"{self}")
+        assert self.code == 0, self
         return self.out
 
     def json(self) -> Any:
@@ -37,17 +54,17 @@ class Said:
         return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
 
     def failed(self, says: str) -> None:
-        """It has ended with an error, and says why in these words, and nothing else as its last ones."""
+        """It has ended with an error, and this is the last line that it said about it."""
         assert self.code != 0, self
         assert self.err.strip().splitlines()[-1:] == [says], self
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"`{self.command}` ended with {self.code}: {self.out}{self.err}"
 
 
 def run(program: str, *arguments: str, more: dict[str, str] | None = None) -> Said:
     """A program of this venv. Of the caller's shell nothing says who it is: only `more` does."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")} | (more or {})
-    done = subprocess.run([Path(sys.executable).with_name(program), *arguments], capture_output=True, text=True,
-                          env=environment, stdin=subprocess.DEVNULL)
-    return Said(shlex.join((program, *arguments)), done.returncode, done.stdout, done.stderr)
+    process = subprocess.Popen([Path(sys.executable).with_name(program), *arguments], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return Said(shlex.join((program, *arguments)), process)

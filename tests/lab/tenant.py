@@ -48,9 +48,15 @@ class Tenant:
             if volume["status"] == "in-use":
                 self.rest.post(f"/volumes/{volume['id']}/action", {"os-detach": {}})
                 self.rest.await_status("volume", volume["id"], "available")
-        newest_first = self.rest.get("/backups/detail?sort=created_at:desc")["backups"]
-        for kind, every in (("backup", newest_first), ("snapshot", self.rest.get("/snapshots")["snapshots"]),
-                            ("volume", self.rest.get("/volumes")["volumes"])):
-            for one in every:
-                self.rest.delete(f"/{kind}s/{one['id']}")
-                self.rest.await_gone(kind, one["id"])
+        # Increments before what they build on. Imported ones may all be of the same second.
+        while backups := self.rest.get("/backups/detail?sort=created_at:desc")["backups"]:
+            for one in backups:
+                if not one["has_dependent_backups"]:
+                    self._delete("backup", one["id"])
+        for kind in ("snapshot", "volume"):
+            for one in self.rest.get(f"/{kind}s")[f"{kind}s"]:
+                self._delete(kind, one["id"])
+
+    def _delete(self, kind: str, identifier: str) -> None:
+        self.rest.delete(f"/{kind}s/{identifier}")
+        self.rest.await_gone(kind, identifier)
