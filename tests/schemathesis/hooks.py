@@ -33,7 +33,7 @@ calls = count(1)
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    if next(calls) % REMAKE_AFTER == 0:
+    if STOCK["remake"] and next(calls) % REMAKE_AFTER == 0:
         remake()
     parameters = case.path_parameters
     if parameters and PROJECT.fullmatch(str(parameters.get("project_id", ""))):

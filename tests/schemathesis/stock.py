@@ -44,9 +44,9 @@ class Stock:
         rows = (f"(SELECT json_agg(row ORDER BY row::text) FROM {table} AS row)" for table in tables)
         return self.people.server.sql(f"SELECT json_build_array({', '.join(rows)})")
 
-    def environment(self) -> dict[str, str]:
-        """For the hooks."""
+    def environment(self, *, remade: bool) -> dict[str, str]:
+        """For the hooks, which make it what it was now and then, or do not."""
         server = self.people.server
-        told = {"project": self.people.project, "ids": self.ids, "remake": self.remake(),
+        told = {"project": self.people.project, "ids": self.ids, "remake": self.remake() if remade else None,
                 "database": server.lab.database.url("postgres", server.database)}
         return {"SCHEMATHESIS_STOCK": json.dumps(told)}

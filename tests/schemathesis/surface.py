@@ -29,7 +29,8 @@ def explore(stock: Stock, client: Client, directory: Path, *options: str) -> int
         command += ["--header", f"OpenStack-API-Version: volume {client.version}"]
     if client.token is not None:
         command += ["--header", f"X-Auth-Token: {client.token}"]
-    variables = os.environ | stock.environment() | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
+    # who is nobody changes nothing that would have to be mended
+    variables = os.environ | stock.environment(remade=client.token is not None) | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
     done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           timeout=PATIENCE, cwd=directory)
     (directory / "output").write_text(done.stdout + done.stderr)

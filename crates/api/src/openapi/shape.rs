@@ -100,12 +100,12 @@ impl Shape {
             }
             Self::List(shape) => json!({ "type": "array", "items": shape.schema(components) }),
             Self::Map(shape) => json!({ "type": "object", "additionalProperties": shape.schema(components) }),
-            Self::Record(fields) => record(*fields, json!(false), components),
-            Self::Joined(parts) => record(parts.iter().copied().flatten(), json!(false), components),
+            Self::Record(fields) => record(*fields, &json!(false), components),
+            Self::Joined(parts) => record(parts.iter().copied().flatten(), &json!(false), components),
             Self::Same(shape) => shape.schema(components),
             Self::Open(fields, others) => {
                 let others = others.schema(components);
-                record(*fields, others, components)
+                record(*fields, &others, components)
             }
             Self::Named(name, shape) => components.schema(name, |components| shape.schema(components)),
             Self::Any => json!({}),
@@ -124,7 +124,7 @@ pub(super) fn nullable(mut schema: Value) -> Value {
     }
 }
 
-fn record<'a>(fields: impl IntoIterator<Item = &'a Field>, others: Value, components: &mut Components) -> Value {
+fn record<'a>(fields: impl IntoIterator<Item = &'a Field>, others: &Value, components: &mut Components) -> Value {
     let mut required = Vec::new();
     let mut properties = Map::new();
     for field in fields {

@@ -131,7 +131,7 @@ fn hostile() -> impl Strategy<Value = Value> {
         "[^\\x00]{0,30}".prop_map(Value::from),
         Just(json!("../../volume-1")),
         Just(json!("a\0b")),
-        Just(json!("x".repeat(60_000))),
+        Just(json!("x".repeat(20_000))),
         Just(Value::from(json!({ "base": "volumes/volume-1@snap" }).to_string())),
         Just(Value::from(json!({ "base": ["volume-1"] }).to_string())),
     ];
@@ -178,7 +178,8 @@ async fn a_record_that_is_refused_changes_nothing_and_one_that_is_not_is_the_cal
                 assert_eq!(owner.as_deref(), Some(PROJECT), "{record}");
             } else {
                 refused += 1;
-                assert_eq!(answer.status, 400, "{record}: {}", answer.text);
+                // 413: some are more than a body may be
+                assert!([400, 413].contains(&answer.status), "{record}: {}", answer.text);
                 assert_eq!(written(server).await, before, "{record}");
             }
         }
