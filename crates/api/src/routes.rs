@@ -9,6 +9,7 @@ mod quota_sets;
 mod resource_filters;
 mod services;
 mod snapshots;
+mod transfers;
 mod types;
 mod volumes;
 
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Routes {
         .merge(resource_filters::routes())
         .merge(services::routes())
         .merge(snapshots::routes())
+        .merge(transfers::routes())
         .merge(types::routes())
         .merge(volumes::routes())
 }

@@ -54,6 +54,10 @@ uuid_id!(
     VolumeTypeId
 );
 uuid_id!(
+    /// The id of a volume's transfer to another project.
+    TransferId
+);
+uuid_id!(
     /// A job's id.
     JobId
 );

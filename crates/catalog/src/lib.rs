@@ -24,12 +24,13 @@ pub mod page;
 pub mod quotas;
 pub mod services;
 pub mod snapshots;
+pub mod transfers;
 pub mod types;
 pub mod volumes;
 pub mod work;
 
 pub use error::{Error, Result};
-pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId};
+pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, TransferId, UserId, VolumeId, VolumeTypeId};
 pub use metadata::{Metadata, MetadataEdit};
 pub use store::Catalog;
 pub use text_enum::UnknownWord;

@@ -30,4 +30,4 @@ pub use update::{ReadonlyRejected, UpdateRejected, VolumeChange};
 pub(crate) use create::{Origin, give_up, insert};
 pub(crate) use delete::mark_deleted;
 pub(crate) use read::{type_name, view};
-pub(crate) use record::{lock, lock_in};
+pub(crate) use record::{lock, lock_in, set_status};

@@ -122,6 +122,10 @@ rules! {
     AvailabilityZoneList = "volume:availability_zone_list", Reader;
     GroupGetAll = "group:get_all", Reader;
     TransferGetAll = "volume:get_all_transfers", Reader;
+    TransferGet = "volume:get_transfer", Reader;
+    TransferCreate = "volume:create_transfer", Member;
+    TransferAccept = "volume:accept_transfer", Member;
+    TransferDelete = "volume:delete_transfer", Member;
 }
 
 impl fmt::Display for Rule {

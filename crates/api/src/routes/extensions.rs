@@ -80,6 +80,12 @@ const EXTENSIONS: &[Extension] = &[
         "Expose the internal project_id as an attribute of a volume.",
         "2011-11-03T00:00:00+00:00",
     ),
+    extension(
+        "os-volume-transfer",
+        "VolumeTransfer",
+        "Volume transfer management support.",
+        "2013-05-29T00:00:00+00:00",
+    ),
     extension("os-volume-type-access", "VolumeTypeAccess", "Volume type access support.", "2014-06-26T00:00:00Z"),
     extension("os-volume-actions", "VolumeActions", "Enable volume actions.", "2012-05-31T00:00:00+00:00"),
     extension("scheduler-stats", "Scheduler_stats", "Scheduler stats support.", "2014-09-07T00:00:00+00:00"),

@@ -18,5 +18,6 @@ mod services;
 mod snapshots;
 mod support;
 mod transport;
+mod transfers;
 mod types;
 mod volumes;

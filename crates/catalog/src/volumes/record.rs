@@ -146,7 +146,7 @@ pub(crate) async fn lock_in(tx: &mut PgConnection, id: VolumeId, scope: &Scope) 
 }
 
 /// Gives a locked volume another status.
-pub(super) async fn set_status(tx: &mut PgConnection, id: VolumeId, status: Status) -> Result<()> {
+pub(crate) async fn set_status(tx: &mut PgConnection, id: VolumeId, status: Status) -> Result<()> {
     sqlx::query("UPDATE volumes SET status = $2, updated_at = now() WHERE id = $1")
         .bind(id)
         .bind(status)
