@@ -28,7 +28,7 @@ class Cloud:
         them, and accounts made beforehand bring no networks.
         """
         accounts = self.dir / "accounts.yaml"
-        accounts.write_text(json.dumps([account for _ in range(workers) for account in self._accounts()]))  # YAML, too
+        accounts.write_text(json.dumps(self._accounts(workers)))  # JSON is YAML
         return self._write("accounts", {
             "auth": {"use_dynamic_credentials": False, "test_accounts_file": accounts},
             "service_available": {"neutron": True, "glance": True},
@@ -42,11 +42,17 @@ class Cloud:
             "service_available": {"neutron": False, "glance": False},
         })
 
-    def _accounts(self) -> list[dict]:
-        """Those of one worker, each in its place: tempest takes the first free one that has the role asked for."""
-        primary, alternative, administrators = (self.identity.project() for _ in range(3))
+    def _accounts(self, workers: int) -> list[dict]:
+        """Tempest takes the first free one with the role that it wants. For somebody elsewhere it takes the first
+        free one of all, so that those who are to be that come first."""
+        elsewhere = [self._account(self.identity.project(), ("member", "reader"), roles=["alt_member"])
+                     for _ in range(workers)]
+        return elsewhere + [account for _ in range(workers) for account in self._accounts_of_one()]
+
+    def _accounts_of_one(self) -> list[dict]:
+        """Those that one worker needs besides."""
+        primary, administrators = self.identity.project(), self.identity.project()
         return [
-            self._account(alternative, ("member", "reader"), roles=["alt_member"]),
             self._account(primary, ("member", "reader"), roles=["member"]),
             self._account(primary, ("reader",), roles=["reader"]),
             self._account(administrators, ("admin", "member", "reader"), types=["admin"]),

@@ -15,6 +15,8 @@ SKIPS = {
     "cinder_tempest_plugin.rbac.v3.test_backups.ProjectReaderTests": "https://launchpad.net/bugs/2017110",
     "cinder_tempest_plugin.rbac.v3.test_snapshots.ProjectReaderTests": "https://launchpad.net/bugs/2017108",
     "cinder_tempest_plugin.rbac.v3.test_user_messages.ProjectReaderTests": "https://launchpad.net/bugs/2009818",
+    "cinder_tempest_plugin.rbac.v3.test_volume_actions.ProjectReaderTests": "https://launchpad.net/bugs/2020261",
+    "cinder_tempest_plugin.rbac.v3.test_volumes.ProjectReaderTests": "https://launchpad.net/bugs/2020113",
 }
 EXPECTED = {prefix: f"Skipped until bug: {bug} is resolved." for prefix, bug in SKIPS.items()}
 
