@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail the test that calls them")]
 
 mod attachments;
+mod backups;
 mod jobs;
 mod plans;
 mod quotas;
