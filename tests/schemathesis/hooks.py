@@ -1,4 +1,4 @@
-"""Schemathesis's hooks: what it makes up is often nobody's, so some of the ids are replaced by those of things that are there.
+"""Schemathesis's hooks: what it makes up is often nobody's, so some ids are replaced by those of things that are there.
 
 A value that breaks its schema is left alone, and so are some that keep it. Which id is taken depends on the value
 alone: the same seed sends the same requests.

@@ -22,7 +22,8 @@ PATIENCE = 600 + 60 * EXAMPLES
 def explore(stock: Stock, client: Client, directory: Path, *options: str) -> int:
     """Runs Schemathesis and returns how many requests it made, once it has found nothing."""
     report = directory / "report.json"
-    command = [str(SCHEMATHESIS), "--config-file", str(HERE / "schemathesis.toml"), "run", f"{client.base}/openapi.json",
+    command = [str(SCHEMATHESIS), "--config-file", str(HERE / "schemathesis.toml"),
+               "run", f"{client.base}/openapi.json",
                "--seed", str(SEED), "--max-examples", str(EXAMPLES), "--max-response-time", "10",
                "--continue-on-failure", "--report", "json", "--report-json-path", str(report), *options]
     if client.version is not None:
@@ -30,7 +31,8 @@ def explore(stock: Stock, client: Client, directory: Path, *options: str) -> int
     if client.token is not None:
         command += ["--header", f"X-Auth-Token: {client.token}"]
     # who is nobody changes nothing that would have to be mended
-    variables = os.environ | stock.environment(remade=client.token is not None) | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
+    told = stock.environment(remade=client.token is not None)
+    variables = os.environ | told | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
     done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           timeout=PATIENCE, cwd=directory)
     (directory / "output").write_text(done.stdout + done.stderr)
