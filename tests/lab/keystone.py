@@ -90,6 +90,7 @@ class Keystone:
         if not self.daemon.pid():
             self._serve()
         self._seed()
+        self._publish({"identity": self.url()})  # another port than last time, perhaps
         (self.dir / "complete").touch()
 
     def stop(self) -> list[str]:
@@ -112,11 +113,13 @@ class Keystone:
         return Login(self.url(), user, project)
 
     def publish(self, block_storage: str) -> None:
-        """Put the addresses of Cindervault and of this Keystone into the catalogue."""
+        """Put the address of Cindervault into the catalogue."""
+        self._publish({kind: f"{block_storage}/v3/%(project_id)s" for kind in BLOCK_STORAGE})
+
+    def _publish(self, urls: dict[str, str]) -> None:
         admin = self.login("admin", "admin")
         services = admin.ask("GET", "/services")["services"]
         endpoints = admin.ask("GET", "/endpoints")["endpoints"]
-        urls = {kind: f"{block_storage}/v3/%(project_id)s" for kind in BLOCK_STORAGE} | {"identity": self.url()}
         for kind, url in urls.items():
             service = next((service for service in services if service["type"] == kind), None)
             if service is None:
