@@ -86,6 +86,7 @@ class Lab:
             _say(f"{_listed(needed)} are up ({time.monotonic() - started:.1f} s)")
             if service:
                 started = time.monotonic()
+                was_running = self.service.daemon.pid() is not None
                 if self.with_keystone:
                     self.service.project = self.keystone.login("demo", "demo").project_id
                 self.service.start(self.cluster, self.database, self.keystone if self.with_keystone else None)
@@ -93,12 +94,20 @@ class Lab:
                     self.keystone.publish(self.service.base())
                 self.env_file.touch(mode=0o600)  # it holds the database's password
                 self.env_file.write_text(self._env_text())
-                _say(f"cindervault is up at {self.service.url()} ({time.monotonic() - started:.1f} s)")
+                _say(f"cindervault is already running at {self.service.url()}" if was_running else
+                     f"cindervault is up at {self.service.url()} ({time.monotonic() - started:.1f} s)")
 
     def must_not_run(self) -> None:
         if running := self.running():
             raise LabError(f"a lab runs in {_short(self.dir)} ({', '.join(running)}): "
                            f"end it with `make stop`, or choose another directory with LAB_DIR")
+
+    def must_not_run_otherwise(self) -> None:
+        """A running service keeps the way it knows its callers by: an environment for another would not fit it."""
+        running, wanted = self.service.running_auth(), "keystone" if self.with_keystone else "noauth"
+        if running and running != wanted:
+            raise LabError(f"this lab runs with AUTH={running}: `make stop` first, "
+                           f"or choose another directory with LAB_DIR")
 
     def stop(self) -> None:
         ends = (self.service.stop, self.keystone.stop, self.database.stop, self.cluster.stop)
@@ -181,6 +190,7 @@ def walk(lab: Lab, arguments: list[str]) -> int:
 
 
 def serve(lab: Lab) -> int:
+    lab.must_not_run_otherwise()
     binary()  # say at once that there is none, not after Ceph has started
     try:
         lab.start(service=True)
@@ -188,7 +198,7 @@ def serve(lab: Lab) -> int:
         lab.stop()
         raise
     print(f"\nThe lab runs in the background until `make stop`. To use it:\n\n    source {_short(lab.env_file)}\n\n"
-          f"which is\n\n{lab.env_file.read_text()}\nThen, for example:\n\n"
+          f"Then, for example:\n\n"
           f"    openstack volume create --size 1 first\n"
           f"    openstack volume backup create --name backup-of-first first\n"
           f"    rbd ls --long --pool $BACKUPS_POOL\n", flush=True)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
@@ -90,6 +91,10 @@ class Service:
     def stop(self) -> list[str]:
         said = self.daemon.end(patience=40.0)  # longer than the service gives its running jobs
         return [said] if said else []
+
+    def running_auth(self) -> str | None:
+        """How the service that runs knows its callers: noauth or keystone."""
+        return tomllib.loads(self.conf.read_text())["auth"]["mode"] if self.daemon.pid() else None
 
     def base(self) -> str:
         return f"http://127.0.0.1:{self._port()}"
