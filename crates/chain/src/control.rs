@@ -84,6 +84,10 @@ pub struct Progress {
 pub type Recorder =
     Box<dyn Fn(Step) -> Pin<Box<dyn Future<Output = std::result::Result<(), Interrupted>> + Send>> + Send + Sync>;
 
+/// Proves that the job is still held, now: an error of any kind means that it could not be proved.
+pub type Prover =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = std::result::Result<(), Interrupted>> + Send>> + Send + Sync>;
+
 /// What an operation is given by whoever drives it.
 pub struct Control {
     /// Stops the operation at the next extent.
@@ -94,6 +98,8 @@ pub struct Control {
     pub budget: Budget,
     /// Records steps.
     pub recorder: Recorder,
+    /// Asked before something is removed that a successor could have made.
+    pub prover: Prover,
 }
 
 impl fmt::Debug for Control {
@@ -110,6 +116,7 @@ impl Control {
             progress: watch::Sender::default(),
             budget,
             recorder: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
+            prover: Box::new(|| Box::pin(std::future::ready(Ok(())))),
         }
     }
 
@@ -117,7 +124,19 @@ impl Control {
     pub(crate) async fn step(&self, step: Step) -> Result<(), Interrupted> {
         self.check()?;
         tracing::debug!(%step, "chain step");
-        (self.recorder)(step).await
+        (self.recorder)(step).await?;
+        self.check() // recording may have taken as long as it takes to lose the job
+    }
+
+    /// Makes sure that the job is held, before something is removed that another worker, who took the job over,
+    /// may have made.
+    ///
+    /// # Errors
+    /// It is not, or that could not be found out.
+    pub async fn prove(&self) -> Result<(), Interrupted> {
+        self.check()?;
+        (self.prover)().await?;
+        self.check()
     }
 
     /// Whether the operation may go on.

@@ -71,10 +71,10 @@ pub struct Created {
 struct Start {
     parent: Uuid,
     base: String,
-    /// The parent's restore point on the base.
-    point: String,
-    /// The snapshot of the volume's image with the same content.
-    from: String,
+    /// The parent's restore point on the base: its name and its id.
+    point: (String, u64),
+    /// The snapshot of the volume's image with the same content: its name and its id.
+    from: (String, u64),
 }
 
 /// Makes a backup, or finishes one that an interrupted call began.
@@ -108,13 +108,15 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         start.base.clone()
     } else {
         control.step(Step::BaseImage).await?;
-        known = prepare_base(&pools.backups, &own_base, source.size().await?).await?;
+        known = prepare_base(&pools.backups, &own_base, source.size().await?, control).await?;
         own_base
     };
 
     control.step(Step::SourceSnapshot).await?;
-    let open_base = async { Ok(pools.backups.open(&base).await?) };
-    let ((marker, point), to) = futures_util::try_join!(source_point(request, &source), open_base)?;
+    let open_base = async { Ok::<_, Error>(pools.backups.open(&base).await?) };
+    // both to their end: a snapshot that is being made is made, whether or not somebody waits for it
+    let (pointed, to) = tokio::join!(source_point(request, &source), open_base);
+    let ((marker, point), to) = (pointed?, to?);
 
     control.step(Step::Copy).await?;
     // closing gives a watch and perhaps a lock back, which takes a while: beside the copy
@@ -123,7 +125,9 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     let (size, moved) = copied?;
 
     control.step(Step::Commit).await?;
-    commit(&to, marker.name()).await?;
+    let committed = commit(&to, marker.name(), control).await?;
+    let needed: Vec<u64> = start.iter().map(|start| start.point.1).chain([committed]).collect();
+    let base_id = to.id().await?;
     let done = Created {
         base,
         marker: marker.name().to_owned(),
@@ -131,16 +135,21 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         size,
         written: moved.written,
     };
-    let (done, ()) = tokio::join!(finish(pools, request, control, done), to.close());
+    // the name must lead to what was written: to the base itself, with parent and new restore point
+    let name = done.base.clone();
+    let verified = still_there(&pools.backups, &name, &base_id, &needed);
+    let (done, verified, ()) = tokio::join!(finish(pools, request, control, done), verified, to.close());
+    verified?;
     done
 }
 
-/// Makes the restore point of what the base's head holds now.
-async fn commit(base: &Image, point: &str) -> Result<()> {
+/// Makes the restore point of what the base's head holds now; returns its id.
+async fn commit(base: &Image, point: &str, control: &Control) -> Result<u64> {
     let mut made = make_snapshot(base, point).await;
     if matches!(&made, Err(Error::Ceph(error)) if error.errno == Errno::EXISTS) {
-        // a retried request of librbd's own, or a worker that lost this job and did not know it yet: whose
-        // it is can not be told, but what the head holds now is right
+        // a retried request of librbd's own, or a worker that lost this job and did not know it yet, too early:
+        // whose it is can not be told, but while the job is ours what the head holds now is right
+        control.prove().await?;
         tracing::warn!(base = base.path(), point, "the restore point was there already; it is made again");
         base.remove_snapshot(point).await?;
         made = make_snapshot(base, point).await;
@@ -148,17 +157,17 @@ async fn commit(base: &Image, point: &str) -> Result<()> {
     made
 }
 
-/// Makes a snapshot that everybody can open, or none.
-async fn make_snapshot(image: &Image, name: &str) -> Result<()> {
+/// Makes a snapshot that everybody can open, or none; returns its id.
+async fn make_snapshot(image: &Image, name: &str) -> Result<u64> {
     let error = match image.create_snapshot(name).await {
         Ok(()) => {
             let snapshots = image.snapshots().await?;
-            let made = snapshots.iter().find(|snapshot| snapshot.name == name);
-            let Some(made) = made else { return Err(Error::SourceVanished { image: image.path().to_owned() }) };
             // librbd that has no map of the head, for want of space or because it is lost, makes a snapshot with
             // none or an empty one and says that all is well
-            if image.snapshot_is_whole(made.id).await? {
-                return Ok(());
+            if let Some(made) = snapshots.iter().find(|snapshot| snapshot.name == name)
+                && image.snapshot_is_whole(made.id).await?
+            {
+                return Ok(made.id);
             }
             Error::HalfSnapshot { image: image.path().to_owned(), snapshot: name.to_owned() }
         }
@@ -187,31 +196,31 @@ async fn copy(
     let open_from = async { Ok(pools.volumes.open_read_only(&request.image, Some(point)).await?) };
     let open_start = async {
         let Some(start) = start else { return Ok::<_, Error>(None) };
-        Ok(Some((start, pools.volumes.open_read_only(&request.image, Some(&start.from)).await?)))
+        Ok(Some((start, pools.volumes.open_read_only(&request.image, Some(&start.from.0)).await?)))
     };
     let (from, start) = futures_util::try_join!(open_from, open_start)?;
     let (size, id) = futures_util::try_join!(from.size(), from.id())?;
-    let point_id =
-        from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point).map(|snapshot| snapshot.id);
+    let end = from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point);
+    let end = end.ok_or_else(|| Error::SourceVanished { image: from.path().to_owned() })?.id;
     if to.size().await? != size {
         to.resize(size, true).await?;
     }
     let Some((start, start_image)) = start else {
         let content = Change::content_of(&from).await?;
         let moved = Copy { from: &from, to, known }.run(Walk::new(&content, None, size), control).await?;
-        still_there(&pools.volumes, &request.image, &id, point_id).await?;
+        still_there(&pools.volumes, &request.image, &id, &[end]).await?;
         return Ok((size, moved));
     };
     let leftover = async {
         // opened after the resize, which is part of what the head differs by
         let head = pools.backups.open_read_only(&start.base, None).await?;
-        Change::beyond(&start.point, &head).await
+        Change::beyond(&start.point.0, &head).await
     };
-    let changed = Change::between(&start_image, &start.from, &from);
+    let changed = Change::between(&start_image, &start.from.0, &from);
     let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
     let known = if changed.has_suspects() { Known::WorthReading } else { known };
     let moved = Copy { from: &from, to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?;
-    still_there(&pools.volumes, &request.image, &id, point_id).await?;
+    still_there(&pools.volumes, &request.image, &id, &[start.from.1, end]).await?;
     Ok((size, moved))
 }
 
@@ -228,13 +237,12 @@ async fn finish(pools: &Pools, request: &Request, control: &Control, done: Creat
 /// # Errors
 /// Ceph failed; calling again is right.
 pub async fn abandon(pools: &Pools, request: &Request, control: &Control) -> Result<()> {
-    for base in bases_of(request) {
+    let places = bases_of(request).into_iter().map(|base| {
         let reference =
             BaseRef { backup: request.backup, volume: request.volume, base: Some(base), snapshot: request.snapshot };
-        let what = delete::Request { reference, image: request.image.clone(), sole_legacy: false, failed: true };
-        delete::delete(pools, &what, control).await?;
-    }
-    Ok(())
+        delete::Request { reference, image: request.image.clone(), sole_legacy: false, failed: true }
+    });
+    delete::delete(pools, &places.collect::<Vec<_>>(), control).await.map(drop)
 }
 
 /// The images that may hold something of the backup: its own, and those of the possible parents. One whose
@@ -311,7 +319,7 @@ async fn choose_start(pools: &Pools, request: &Request, source: &Image) -> Resul
             Err(error) => return Err(error),
         };
         // a plain copy has no point from which a difference could be taken
-        let Some(snapshot) = point.snapshot else { continue };
+        let (Some(snapshot), Some(id)) = (point.snapshot, point.snapshot_id) else { continue };
         let marked = only_marker(source, &on_volume, parent.backup)?;
         let from = marked.or_else(|| {
             let name = volume_snapshot(parent.snapshot?);
@@ -326,13 +334,14 @@ async fn choose_start(pools: &Pools, request: &Request, source: &Image) -> Resul
             tracing::warn!(parent = %parent.backup, "the base and the volume's snapshot differ in size");
             continue;
         }
-        return Ok(Some(Start { parent: parent.backup, base: point.base, point: snapshot, from: from.name.clone() }));
+        let from = (from.name.clone(), from.id);
+        return Ok(Some(Start { parent: parent.backup, base: point.base, point: (snapshot, id), from }));
     }
     Ok(None)
 }
 
 /// Makes the base image of a full backup, in place of one that an interrupted attempt left half-filled.
-async fn prepare_base(pool: &Pool, name: &str, size: u64) -> Result<Known> {
+async fn prepare_base(pool: &Pool, name: &str, size: u64, control: &Control) -> Result<Known> {
     match pool.create_image(name, size, Some(BASE_FEATURES), None).await {
         Ok(()) => return Ok(Known::Empty),
         Err(error) if error.errno == Errno::EXISTS => {}
@@ -343,7 +352,9 @@ async fn prepare_base(pool: &Pool, name: &str, size: u64) -> Result<Known> {
         return Err(Error::BaseTaken { image: image.path().to_owned() });
     }
     image.close().await;
-    delete::remove_image(pool, name, delete::OnBusy::Trash).await?;
+    // never to the trash: what stays in use is perhaps being filled by the worker that took this job over
+    control.prove().await?;
+    delete::remove_image(pool, name, delete::OnBusy::Fail).await?;
     pool.create_image(name, size, Some(BASE_FEATURES), None).await?;
     Ok(Known::Empty)
 }

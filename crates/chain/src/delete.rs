@@ -44,23 +44,29 @@ pub struct Deleted {
     pub marker: bool,
 }
 
-/// Removes a backup.
+/// Removes one backup from every place where it may be: most often a single one.
+///
+/// The marker goes last. It is what tells a later attempt that something may have been made; without it a second
+/// restore point could come to stand beside one that was not found.
 ///
 /// # Errors
 /// The restore point has clones, the base has snapshots of somebody else's, Ceph failed, or the operation
 /// was interrupted. Calling again goes on where this one stopped.
-pub async fn delete(pools: &Pools, request: &Request, control: &Control) -> Result<Deleted> {
+pub async fn delete(pools: &Pools, places: &[Request], control: &Control) -> Result<Deleted> {
     let mut deleted = Deleted::default();
-    for name in request.reference.names()? {
-        if remove_from_base(pools, request, control, &name, &mut deleted).await? {
-            break;
+    for place in places {
+        for name in place.reference.names()? {
+            if remove_from_base(pools, place, control, &name, &mut deleted).await? {
+                break;
+            }
         }
     }
+    let Some(any) = places.first() else { return Ok(deleted) };
     control.step(Step::Metadata).await?;
-    pools.backups.remove_object(&metadata_object(request.reference.backup)).await?;
+    pools.backups.remove_object(&metadata_object(any.reference.backup)).await?;
     control.step(Step::RemoveMarker).await?;
-    deleted.marker = remove_marker(pools, request).await?;
-    tracing::info!(backup = %request.reference.backup, ?deleted, "backup removed");
+    deleted.marker = remove_marker(pools, any).await?;
+    tracing::info!(backup = %any.reference.backup, ?deleted, "backup removed");
     Ok(deleted)
 }
 
@@ -75,7 +81,13 @@ async fn remove_from_base(
     let pool = &pools.backups;
     let image = match pool.open_read_only(name, None).await {
         Ok(image) => image,
-        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) if error.is_not_found() => {
+            // of an image whose removal was cut short the name may be left, which only a removal takes away
+            if name == base_image(request.reference.volume, request.reference.backup) {
+                remove_image(pool, name, OnBusy::Fail).await?;
+            }
+            return Ok(false);
+        }
         Err(error) => return Err(error.into()),
     };
     let backup = request.reference.backup;
@@ -164,7 +176,14 @@ pub async fn remove_image(pool: &Pool, name: &str, on_busy: OnBusy) -> Result<bo
     loop {
         match pool.remove_image(name).await {
             Ok(()) => return Ok(false),
-            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) if error.is_not_found() => {
+                // librbd removes by way of the trash, and where that has no space it says that there is no image
+                return match pool.open_read_only(name, None).await {
+                    Err(error) if error.is_not_found() => Ok(false),
+                    Ok(_) => Err(Error::NotRemoved { image: format!("{}/{name}", pool.name()) }),
+                    Err(error) => Err(error.into()),
+                };
+            }
             Err(error) if error.errno == Errno::BUSY && started.elapsed() + pause < BUSY_LIMIT => {
                 tracing::info!(image = name, pause_ms = pause.as_millis(), "the image is in use; trying again");
                 tokio::time::sleep(pause).await;

@@ -54,6 +54,12 @@ pub enum Error {
         /// The snapshot's name.
         snapshot: String,
     },
+    /// An image is still there after its removal.
+    #[error("{image} could not be removed: most likely the pool is full")]
+    NotRemoved {
+        /// `pool/image`.
+        image: String,
+    },
     /// The base is there, the backup's snapshot on it is not. Reading the head instead would give another
     /// point in time (format spec 3.6).
     #[error("{image} has no restore point of backup {backup}, but some of other backups")]

@@ -31,7 +31,7 @@ pub mod names;
 mod point;
 pub mod restore;
 
-pub use control::{Budget, Control, Interrupted, Progress, Recorder, Step};
+pub use control::{Budget, Control, Interrupted, Progress, Prover, Recorder, Step};
 pub use error::{Error, Result};
 pub use point::{BaseRef, RestorePoint};
 

@@ -106,22 +106,22 @@ pub(crate) fn markers(snapshots: &[Snapshot]) -> impl Iterator<Item = (Marker, &
     snapshots.iter().filter_map(|snapshot| Marker::parse(&snapshot.name).map(|marker| (marker, snapshot)))
 }
 
-/// Whether `image` of `pool` still is the image `id` with the snapshot `snapshot`. A handle on a snapshot has no watch:
-/// when image or snapshot is removed, it reads zeroes or newer bytes without a word. So after a copy it is
-/// asked whether what was read was there to the end.
-pub(crate) async fn still_there(pool: &Pool, image: &str, id: &str, snapshot: Option<u64>) -> Result<()> {
+/// Makes sure that `image` of `pool` still is the image `id` with these snapshots. A handle on a snapshot has no
+/// watch: when image or snapshot is removed, it reads zeroes or newer bytes, and compares with nothing, without a
+/// word. So after a copy it is asked whether all that it was made from was there to the end.
+///
+/// # Errors
+/// It is not ([`Error::SourceVanished`]), or Ceph failed.
+pub(crate) async fn still_there(pool: &Pool, image: &str, id: &str, snapshots: &[u64]) -> Result<()> {
     let gone = || Error::SourceVanished { image: format!("{}/{image}", pool.name()) };
     let now = match pool.open_read_only(image, None).await {
         Ok(now) => now,
         Err(error) if error.is_not_found() => return Err(gone()),
         Err(error) => return Err(error.into()),
     };
-    let same = now.id().await? == id
-        && match snapshot {
-            None => true,
-            Some(snapshot) => now.snapshots().await?.iter().any(|candidate| candidate.id == snapshot),
-        };
-    if same { Ok(()) } else { Err(gone()) }
+    let there = now.snapshots().await?;
+    let whole = snapshots.iter().all(|id| there.iter().any(|candidate| candidate.id == *id));
+    if now.id().await? == id && whole { Ok(()) } else { Err(gone()) }
 }
 
 /// The one snapshot that marks `backup`.

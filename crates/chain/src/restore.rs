@@ -10,7 +10,7 @@
 //!
 //! A restore leaves no snapshot on the volume, never makes it smaller, and keeps holes holes.
 
-use rbd::Image;
+use rbd::{Image, Snapshot};
 use uuid::Uuid;
 
 use crate::Pools;
@@ -94,11 +94,13 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
     let marker = marked_at(&held, &request.reference, point.snapshot.as_deref(), size).await?;
     let everything = Change::content_of(&held).await?;
     let (plan, moved) = if let Some(marker) = marker {
-        let start = pools.volumes.open_read_only(&request.image, Some(&marker)).await?;
-        let changed = Change::between(&start, &marker, &held).await?;
+        let start = pools.volumes.open_read_only(&request.image, Some(&marker.name)).await?;
+        let changed = Change::between(&start, &marker.name, &held).await?;
         let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
         let copy = Copy { from: &from, to: &to, known };
-        (Plan::Repair, copy.run(Walk::new(&changed, None, end), control).await?)
+        let moved = copy.run(Walk::new(&changed, None, end), control).await?;
+        still_there(&pools.volumes, &request.image, &held.id().await?, &[marker.id]).await?;
+        (Plan::Repair, moved)
     } else {
         let content = Change::content_of(&from).await?;
         if Walk::new(&everything, None, end).finds_nothing().await? {
@@ -109,7 +111,7 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
             (Plan::Compare, copy.run(Walk::new(&content, Some(&everything), end), control).await?)
         }
     };
-    still_there(&pools.backups, &point.base, &from.id().await?, point.snapshot_id).await?;
+    still_there(&pools.backups, &point.base, &from.id().await?, point.snapshot_id.as_slice()).await?;
     to.close().await;
     let restored = Restored { plan, size, examined: moved.examined, written: moved.written };
     tracing::info!(backup = %request.reference.backup, image = %request.image, ?restored, "backup restored");
@@ -118,12 +120,12 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
 
 /// The snapshot of the volume at which its content was the backup's: the marker, or the volume snapshot that
 /// was backed up.
-async fn marked_at(held: &Image, reference: &BaseRef, point: Option<&str>, size: u64) -> Result<Option<String>> {
+async fn marked_at(held: &Image, reference: &BaseRef, point: Option<&str>, size: u64) -> Result<Option<Snapshot>> {
     let Some(point) = point else { return Ok(None) };
     let snapshots = held.snapshots().await?;
     let marker = only_marker(held, &snapshots, reference.backup)?.filter(|marker| marker.name == point);
     let source = reference.snapshot.map(|id: Uuid| volume_snapshot(id));
     let found = marker.or_else(|| snapshots.iter().find(|snapshot| Some(&snapshot.name) == source.as_ref()));
     // a size that differs would mean that one of the two is not what its name says
-    Ok(found.filter(|snapshot| snapshot.size == size).map(|snapshot| snapshot.name.clone()))
+    Ok(found.filter(|snapshot| snapshot.size == size).cloned())
 }

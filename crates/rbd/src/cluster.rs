@@ -26,7 +26,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("rbd_disable_zero_copy_writes", "true"),
     // reading a clone must never write to it (format spec 7.3)
     ("rbd_clone_copy_on_read", "false"),
-    // the image's own limits are for its user, not for its backup
+    // the cluster's limits are for users, not for backups (those of a pool or an image stay, librbd puts them first)
     ("rbd_qos_iops_limit", "0"),
     ("rbd_qos_bps_limit", "0"),
     // list-snaps requests in flight while a diff is computed, and objects removed at once

@@ -106,7 +106,8 @@ impl Drop for ImageHandle {
         });
         if spawned.is_err() {
             // no thread to be had: leaving the image open until the process ends is better than a deadlock
-            if let Some(closing) = take(&slot) {
+            if let Some(mut closing) = take(&slot) {
+                drop(closing.closed.take()); // whoever waits for the end of it must not wait for ever
                 tracing::error!(image = %closing.path, "no thread to close an image; it stays open");
                 std::mem::forget(closing);
             }

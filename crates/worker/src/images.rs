@@ -11,6 +11,7 @@ use chain::names::{Marker, volume_image, volume_snapshot};
 use rbd::{Errno, Image, Pool};
 
 use crate::JobError;
+use crate::lease::Held;
 
 /// Bytes of a GiB.
 const GIB: u64 = 1 << 30;
@@ -32,6 +33,7 @@ pub(crate) async fn create(pool: &Pool, volume: VolumeId, size: u64) -> Result<(
 /// Makes an image with the content of a snapshot or of another volume. The new image depends on nothing
 /// afterwards: neither the snapshot nor the volume is held by it.
 pub(crate) async fn create_from(
+    held: &Held,
     pool: &Pool,
     volume: VolumeId,
     origin: VolumeOrigin,
@@ -43,18 +45,22 @@ pub(crate) async fn create_from(
         VolumeOrigin::Volume(parent) => (volume_image(parent.0), format!("{child}.clone_snap"), true),
     };
     let source = pool.open(&parent).await?;
-    let made = clone_flat(pool, &source, &parent, &snapshot, &child, own, size).await;
+    let made = clone_flat(held, pool, &source, &parent, &snapshot, &child, own, size).await;
     // whatever came of it, the parent is left as it was
     let released = release(&source, &snapshot, own).await;
     source.close().await;
     if made.is_err() {
+        // a worker that took the job over may have made it, and somebody may be using it
+        held.prove().await.map_err(chain::Error::from)?;
         remove_image(pool, &child, OnBusy::Fail).await?;
     }
     made?;
     Ok(released?)
 }
 
+#[expect(clippy::too_many_arguments, reason = "two images, a snapshot, and who may")]
 async fn clone_flat(
+    held: &Held,
     pool: &Pool,
     source: &Image,
     parent: &str,
@@ -72,6 +78,7 @@ async fn clone_flat(
     if !source.is_protected(snapshot).await? {
         source.protect_snapshot(snapshot).await?;
     }
+    held.prove().await.map_err(chain::Error::from)?;
     remove_image(pool, child, OnBusy::Fail).await?; // what an interrupted attempt left
     pool.clone_image(parent, snapshot, child, None).await?;
     let image = pool.open(child).await?;

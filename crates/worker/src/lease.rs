@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use catalog::Catalog;
 use catalog::jobs::Job;
-use chain::{Budget, Control, Interrupted, Progress};
+use chain::{Budget, Control, Interrupted, Progress, Prover};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +74,7 @@ impl Held {
             cancel: self.stop.clone(),
             progress: self.progress.clone(),
             budget: budget.clone(),
+            prover: self.prover(),
             recorder: Box::new(move |step| {
                 let (catalog, job) = (catalog.clone(), job.clone());
                 Box::pin(async move {
@@ -100,6 +101,7 @@ impl Held {
             cancel: self.lost.clone(),
             progress: watch::Sender::default(),
             budget: budget.clone(),
+            prover: self.prover(),
             recorder: Box::new(move |step| {
                 let (catalog, job) = (catalog.clone(), job.clone());
                 Box::pin(async move {
@@ -111,6 +113,35 @@ impl Held {
                 })
             }),
         }
+    }
+
+    /// Renews the lease, which proves that the job is held and keeps it so for a while.
+    ///
+    /// # Errors
+    /// The job is another worker's by now, or that could not be found out in time.
+    pub(crate) async fn prove(&self) -> Result<(), Interrupted> {
+        (self.prover())().await
+    }
+
+    fn prover(&self) -> Prover {
+        let (catalog, job, lease) = (self.catalog.clone(), self.job.clone(), self.lease);
+        Box::new(move || {
+            let (catalog, job) = (catalog.clone(), job.clone());
+            Box::pin(async move {
+                match tokio::time::timeout(lease / 6, catalog.renew_job(&job, lease)).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => {
+                        tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error,
+                            "it can not be shown that the job is still held");
+                        Err(Interrupted::LeaseLost)
+                    }
+                    Err(_) => {
+                        tracing::warn!(job.id = %job.id, "no answer in time to whether the job is still held");
+                        Err(Interrupted::LeaseLost)
+                    }
+                }
+            })
+        })
     }
 
     /// Keeps the lease and records progress, for as long as this is polled and the job is ours. Neither waits

@@ -19,10 +19,8 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-static GROUPS: Operation = Operation::ok(
-    "Lists groups; there are none.",
-    &Shape::Record(&[Field::new("groups", Shape::List(&Shape::Any))]),
-);
+static GROUPS: Operation =
+    Operation::ok("Lists groups; there are none.", &Shape::Record(&[Field::new("groups", Shape::List(&Shape::Any))]));
 
 async fn groups(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::GroupGetAll)?;

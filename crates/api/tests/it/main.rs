@@ -17,7 +17,7 @@ mod quota_sets;
 mod services;
 mod snapshots;
 mod support;
-mod transport;
 mod transfers;
+mod transport;
 mod types;
 mod volumes;

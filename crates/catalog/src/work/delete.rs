@@ -14,10 +14,12 @@ pub struct DeleteWork {
     pub backup: Backup,
     /// Its `service_metadata`, or that of its parent where it has none (format spec 1.1).
     pub service_metadata: Option<String>,
-    /// Whether it failed before it was known which image it would go to.
+    /// Whether it was never recorded which image it went to.
+    pub unplaced: bool,
+    /// Whether it failed like that.
     pub failed: bool,
-    /// Then the `service_metadata` of the volume's other backups, one of which an attempt may have chosen as its
-    /// parent.
+    /// For one that is `unplaced`, the `service_metadata` of the volume's other backups, one of which an attempt may
+    /// have chosen as its parent.
     pub elsewhere: Vec<String>,
     /// Whether no other live backup of the volume could live in the legacy base image (format spec 5.3 c).
     pub sole_legacy: bool,
@@ -50,8 +52,9 @@ impl Catalog {
         .bind(id)
         .fetch_one(&mut *tx)
         .await?;
-        let failed = own.is_none() && backup.fail_reason.is_some();
-        let elsewhere = if failed {
+        let unplaced = own.is_none();
+        let failed = unplaced && backup.fail_reason.is_some();
+        let elsewhere = if unplaced {
             sqlx::query_scalar(
                 "SELECT DISTINCT service_metadata FROM backups
                   WHERE volume_id = $1 AND id <> $2 AND deleted_at IS NULL AND service_metadata IS NOT NULL
@@ -65,7 +68,7 @@ impl Catalog {
             Vec::new()
         };
         tx.commit().await?;
-        Ok(Some(DeleteWork { backup, service_metadata, failed, elsewhere, sole_legacy: !others }))
+        Ok(Some(DeleteWork { backup, service_metadata, unplaced, failed, elsewhere, sole_legacy: !others }))
     }
 
     /// Records that a backup is gone, whatever its status was set to meanwhile: its data is. Its quota is free

@@ -74,6 +74,13 @@ impl Ceph {
         Self::open(&names[0], &names[1], turn).await
     }
 
+    /// The shared pools, without a turn: for looking at the cluster.
+    pub(crate) async fn pools_of_a_new_client() -> Pools {
+        let cluster = connect().await;
+        let (volumes, backups) = (cluster.pool(SHARED_POOLS.0).await, cluster.pool(SHARED_POOLS.1).await);
+        Pools { volumes: volumes.unwrap(), backups: backups.unwrap() }
+    }
+
     async fn open(volumes: &str, backups: &str, turn: Turn) -> Self {
         let (ours, theirs) = (connect().await, connect().await);
         let pools = Pools { volumes: ours.pool(volumes).await.unwrap(), backups: ours.pool(backups).await.unwrap() };

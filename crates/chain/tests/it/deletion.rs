@@ -12,7 +12,10 @@ use crate::interrupt::{Interruption, undisturbed};
 use crate::world::{MIB, World, noise, side_by_side};
 
 async fn delete(world: &World, request: &delete::Request) -> chain::Result<delete::Deleted> {
-    undisturbed(&world.ceph.budget, async |control| delete::delete(&world.ceph.pools, request, control).await).await
+    undisturbed(&world.ceph.budget, async |control| {
+        delete::delete(&world.ceph.pools, std::slice::from_ref(request), control).await
+    })
+    .await
 }
 
 async fn chain_of_three(ceph: &Arc<Ceph>) -> World {

@@ -95,7 +95,7 @@ async fn a_guest_that_goes_on_writing_sees_nothing_of_it() {
         let image = world.volumes[0].image.clone();
         let request = chain::delete::Request { reference, image, sole_legacy: false, failed: false };
         let control = Control::unattended(world.ceph.budget.clone());
-        chain::delete::delete(&world.ceph.pools, &request, &control).await.unwrap();
+        chain::delete::delete(&world.ceph.pools, &[request], &control).await.unwrap();
     }
     world.finish_without_looking().await;
 }

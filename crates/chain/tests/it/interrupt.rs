@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chain::{Budget, Control, Interrupted, Progress, Recorder, Result, Step};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Where and how an operation is stopped.
@@ -60,7 +59,7 @@ fn control(budget: &Budget, interruption: Option<Interruption>) -> Control {
         };
         Box::pin(std::future::ready(answer))
     });
-    Control { cancel, progress: watch::Sender::default(), budget: budget.clone(), recorder }
+    Control { cancel, recorder, ..Control::unattended(budget.clone()) }
 }
 
 /// Drives an operation and stops it there.
@@ -105,11 +104,6 @@ pub(crate) fn recording(budget: &Budget) -> (Control, Arc<std::sync::Mutex<Vec<S
         seen.lock().unwrap().push(step);
         Box::pin(std::future::ready(Ok(())))
     });
-    let control = Control {
-        cancel: CancellationToken::new(),
-        progress: watch::Sender::default(),
-        budget: budget.clone(),
-        recorder,
-    };
+    let control = Control { recorder, ..Control::unattended(budget.clone()) };
     (control, steps)
 }

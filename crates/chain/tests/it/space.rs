@@ -31,6 +31,12 @@ async fn a_full_cluster_fails_the_backup_and_keeps_the_others() {
     assert!(world.interrupt_create(&increment, Interruption::RefuseStep(2)).await.is_none());
     let asked = [new, begun, increment];
 
+    // librbd removes by way of the pool's trash, which a pool has from its first removal on
+    let pool = &world.ceph.pools.backups;
+    let first = format!("first-{}", uuid::Uuid::new_v4());
+    pool.create_image(&first, MIB, None, None).await.unwrap();
+    pool.remove_image(&first).await.unwrap();
+
     let before: serde_json::Value = serde_json::from_str(&ceph(&["osd", "dump", "--format", "json"]).await).unwrap();
     // none of them counts below the ones before
     for ratio in RATIOS {
@@ -46,9 +52,16 @@ async fn a_full_cluster_fails_the_backup_and_keeps_the_others() {
     for ratio in RATIOS {
         ceph(&["osd", &format!("set-{ratio}-ratio"), &before[format!("{ratio}_ratio")].to_string()]).await;
     }
+    // also after a failure: the next test must not meet a full cluster
+    let pools = Ceph::pools_of_a_new_client().await;
+    for pool in [&pools.volumes, &pools.backups] {
+        probe_until(pool, None).await;
+    }
     let (mut world, [new, begun, increment], met) = outcome.unwrap();
     met.expect("operations hang on a full cluster");
-    probe_until(&world.ceph.pools.backups, None).await;
+    for pool in [&world.ceph.pools.volumes, &world.ceph.pools.backups] {
+        probe_until(pool, None).await;
+    }
 
     world.abandon(&new).await;
     world.check_backups().await;

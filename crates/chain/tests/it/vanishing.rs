@@ -68,6 +68,80 @@ async fn a_backup_whose_marker_is_removed_fails_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_increment_is_compared_with_must_be_there_to_the_end() {
+    for on_the_base in [false, true] {
+        let mut world = World::with_volume(12 * MIB).await;
+        world.write(0, 0, noise(1, 12 * MIB)).await;
+        let parent = world.full(0).await;
+        world.discard(0, 4 * MIB, 4 * MIB).await;
+        world.write(0, 0, noise(2, MIB)).await;
+        let asked = world.ask(0, None, world.parents(0, None));
+        let pools = &world.ceph.pools;
+        let from = &world.backups[parent];
+        let meanwhile = async {
+            if on_the_base {
+                remove_markers(&pools.backups, &from.created.base, from.id()).await;
+            } else {
+                remove_markers(&pools.volumes, &asked.request.image, from.id()).await;
+            }
+        };
+        let make = async |control: &Control| create::create(pools, &asked.request, control).await;
+        let error = meddled_with(make, meanwhile).await.unwrap_err();
+        assert!(matches!(error, Error::SourceVanished { .. }), "{error}");
+        world.abandon(&asked).await;
+        world.volumes[0].markers.retain(|backup, _| on_the_base || *backup != world.backups[parent].id());
+        world.delete(parent).await.unwrap();
+        world.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_repair_is_compared_with_must_be_there_to_the_end() {
+    let mut world = World::with_volume(12 * MIB).await;
+    world.write(0, 0, noise(1, 12 * MIB)).await;
+    let made = world.full(0).await;
+    world.write(0, 0, noise(2, 5 * MIB)).await;
+    let pools = &world.ceph.pools;
+    let backup = &world.backups[made];
+    let request = restore::Request { reference: backup.reference.clone(), image: world.volumes[0].image.clone() };
+    let meanwhile = remove_markers(&pools.volumes, &request.image, backup.id());
+    let write = async |control: &Control| restore::restore(pools, &request, control).await;
+    let error = meddled_with(write, meanwhile).await.unwrap_err();
+    assert!(matches!(error, Error::SourceVanished { .. }), "{error}");
+    // without the marker both are compared, and it can be done
+    let done = restore::restore(pools, &request, &Control::unattended(Budget::new(0))).await.unwrap();
+    assert_eq!(done.plan, restore::Plan::Compare);
+    let bytes = backup.bytes.to_vec();
+    let volume = pools.volumes.open_read_only(&request.image, None).await.unwrap();
+    crate::world::assert_content(&volume, &bytes, "the repaired volume").await;
+    world.volumes[0].markers.clear();
+    world.volumes[0].bytes = bytes;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_not_prove_to_hold_the_job_removes_nothing_that_another_made() {
+    // a base that a successor fills
+    let mut world = World::with_volume(8 * MIB).await;
+    world.write(0, 0, noise(1, 8 * MIB)).await;
+    let asked = world.ask(0, None, Vec::new());
+    assert!(world.interrupt_create(&asked, crate::interrupt::Interruption::CancelAfter(MIB)).await.is_none());
+    let pools = world.ceph.pools.clone();
+    let base = chain::names::base_image(asked.request.volume, asked.request.backup);
+    let id = pools.backups.open_read_only(&base, None).await.unwrap().id().await.unwrap();
+    let late = || Control {
+        prover: Box::new(|| Box::pin(std::future::ready(Err(chain::Interrupted::LeaseLost)))),
+        ..Control::unattended(Budget::new(0))
+    };
+    let error = create::create(&pools, &asked.request, &late()).await.unwrap_err();
+    assert!(error.is_interruption(), "{error}");
+    assert_eq!(pools.backups.open_read_only(&base, None).await.unwrap().id().await.unwrap(), id);
+
+    world.create(&asked).await.unwrap();
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backup_whose_volume_is_replaced_fails() {
     let mut world = World::with_volume(8 * MIB).await;
     world.write(0, 0, noise(1, 8 * MIB)).await;

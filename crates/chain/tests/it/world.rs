@@ -63,7 +63,7 @@ pub(crate) struct Volume {
     pub(crate) bytes: Vec<u8>,
     pub(crate) snapshots: Vec<Snapshot>,
     /// The backups whose markers it carries, with when and in which state of the volume they were made.
-    markers: BTreeMap<Uuid, (u64, Arc<Vec<u8>>)>,
+    pub(crate) markers: BTreeMap<Uuid, (u64, Arc<Vec<u8>>)>,
     /// Whether it is a clone that was not flattened.
     pub(crate) is_clone: bool,
     /// The open image of a guest that uses it.

@@ -36,9 +36,7 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
             Err(error) => return Err(error.into()),
         };
         let control = held.control(&scene.budget);
-        for request in requests(&work) {
-            delete(&pools, &request, &control).await?;
-        }
+        delete(&pools, &places(&work), &control).await?;
         Ok(())
     };
     match removed.await {
@@ -53,23 +51,23 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
     Ok(Outcome::Recorded)
 }
 
-/// Where the backup may be: most often one place. One that failed before its image was known may have left its
-/// restore point in that of any parent, and owns nothing without such a proof.
-fn requests(work: &DeleteWork) -> Vec<Request> {
+/// Where the backup may be: most often one place. One whose image was never recorded may have left its restore
+/// point in that of any parent, where it owns nothing without such a proof.
+fn places(work: &DeleteWork) -> Vec<Request> {
     let own = Request {
         reference: base_ref(&work.backup, work.service_metadata.as_deref()),
         image: volume_image(work.backup.volume_id.0),
         sole_legacy: work.sole_legacy,
         failed: work.failed,
     };
-    let mut requests = vec![own.clone()];
-    if work.failed {
+    let mut places = vec![own.clone()];
+    if work.unplaced {
         let nowhere = BaseRef { base: None, ..own.reference.clone() };
         let elsewhere = work.elsewhere.iter().filter_map(|metadata| base_of(metadata));
         let references = elsewhere.map(|base| BaseRef { base: Some(base), ..own.reference.clone() });
         // a record that names a strange image is none: it is not followed
         let references = std::iter::once(nowhere).chain(references.filter(|reference| reference.check().is_ok()));
-        requests.extend(references.map(|reference| Request { reference, ..own.clone() }));
+        places.extend(references.map(|reference| Request { reference, failed: true, ..own.clone() }));
     }
-    requests
+    places
 }

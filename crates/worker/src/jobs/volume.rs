@@ -20,10 +20,11 @@ pub(super) async fn create(
     let size = images::bytes(volume.size_gib);
     let made = match from {
         None => images::create(pool, id, size).await,
-        Some(origin) => images::create_from(pool, id, origin, size).await,
+        Some(origin) => images::create_from(held, pool, id, origin, size).await,
     };
     match made {
         Ok(()) => held.persist(|| held.catalog.finish_volume_create(&held.job, id)).await?,
+        Err(error) if error.is_interruption() => return Ok(Outcome::Stopped),
         Err(error) => return failed(held, id, &error, "making a volume failed").await,
     }
     Ok(Outcome::Recorded)

@@ -167,7 +167,7 @@ impl World {
     pub(crate) async fn interrupt_delete(&mut self, backup: usize, interruption: Interruption) -> bool {
         let (ceph, request) = (self.ceph.clone(), self.deletion(backup));
         let end = interrupted(&ceph.budget, interruption, async |control| {
-            delete::delete(&ceph.pools, &request, control).await
+            delete::delete(&ceph.pools, std::slice::from_ref(&request), control).await
         })
         .await;
         end.unnoticed().is_some()
@@ -176,8 +176,10 @@ impl World {
     /// Deletes a backup.
     pub(crate) async fn delete(&mut self, backup: usize) -> Result<delete::Deleted> {
         let (ceph, request) = (self.ceph.clone(), self.deletion(backup));
-        let deleted =
-            undisturbed(&ceph.budget, async |control| delete::delete(&ceph.pools, &request, control).await).await?;
+        let deleted = undisturbed(&ceph.budget, async |control| {
+            delete::delete(&ceph.pools, std::slice::from_ref(&request), control).await
+        })
+        .await?;
         self.tally.deleted += 1;
         let gone = self.backups.remove(backup);
         self.volumes[gone.volume].markers.remove(&gone.id());
