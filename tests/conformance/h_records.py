@@ -170,3 +170,37 @@ def test_172_there_and_back(tenant):
     assert tenant.api.show("backup", full)["has_dependent_backups"] is True
     assert tenant.rows.get("backups", leaf)["parent_id"] == full
     tenant.restore(leaf)
+
+
+def changed(url: str, **members) -> str:
+    return base64.b64encode(json.dumps(json.loads(base64.b64decode(url)) | members).encode()).decode()
+
+
+def test_the_key_of_an_encrypted_one_goes_along(tenant):
+    """No case of the spec's: without its key such a backup can never be read again."""
+    volume, key = tenant.volume(), str(uuid.uuid4())
+    record = export(tenant.api, tenant.backup(volume)).expect(200)["backup-record"]
+    url = changed(record["backup_url"], id=str(uuid.uuid4()), encryption_key_id=key)
+    made = take(tenant.api, url, record["backup_service"]).expect(201)["backup"]["id"]
+    tenant.await_status("backup", made, "available")
+    assert tenant.api.at("3.64").show("backup", made)["encryption_key_id"] == key
+    again = export(tenant.api, made).expect(200)["backup-record"]["backup_url"]
+    assert json.loads(base64.b64decode(again))["encryption_key_id"] == key
+
+
+def test_none_is_made_of_itself(tenant):
+    """No case of the spec's: two that are each other's parents could never be deleted."""
+    record = export(tenant.api, tenant.backup(tenant.volume())).expect(200)["backup-record"]
+    one, other = str(uuid.uuid4()), str(uuid.uuid4())
+
+    def imported(backup: str, parent: str):
+        return take(tenant.api, changed(record["backup_url"], id=backup, parent_id=parent), record["backup_service"])
+
+    imported(one, one).bad_request("Invalid input received: Provided backup record has an invalid parent_id")
+    imported(one, other).expect(201)
+    tenant.await_status("backup", one, "available")
+    imported(other, one).expect(201)
+    assert "made from this very backup" in tenant.await_status("backup", other, "error")["fail_reason"]
+    for backup in (one, other):
+        tenant.api.delete(f"/backups/{backup}").empty(202)
+        tenant.await_gone("backup", backup)

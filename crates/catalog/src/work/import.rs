@@ -6,6 +6,7 @@ use crate::jobs::{self, Job, JobEnd};
 use crate::{BackupId, Catalog, Metadata, Result, SnapshotId, Time, VolumeId};
 
 use sqlx::types::Json;
+use uuid::Uuid;
 
 /// What a record says of a backup, once it has been looked through. The rest of a record is dropped or
 /// overwritten (API spec 5.8).
@@ -17,6 +18,8 @@ pub struct ImportedFields {
     pub snapshot_id: Option<SnapshotId>,
     /// Its parent.
     pub parent_id: Option<BackupId>,
+    /// The key in Barbican that its data is encrypted with.
+    pub encryption_key_id: Option<Uuid>,
     /// Its name.
     pub display_name: Option<String>,
     /// Its description.
@@ -38,18 +41,43 @@ pub struct ImportedFields {
 }
 
 impl Catalog {
-    /// Makes an imported backup available with what its record says.
+    /// Makes an imported backup available with what its record says. Returns whether that could be: `false` when
+    /// its parent is itself made from it, so that neither could ever be deleted; the job is then still held.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
-    pub async fn finish_import(&self, job: &Job, id: BackupId, fields: &ImportedFields, worker: &Worker) -> Result<()> {
+    pub async fn finish_import(
+        &self,
+        job: &Job,
+        id: BackupId,
+        fields: &ImportedFields,
+        worker: &Worker,
+    ) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
+        // one at a time: of two that name each other as parents, the second must see the first
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext('cindervault.imports'))").execute(&mut *tx).await?;
+        let (circular,): (bool,) = sqlx::query_as(
+            "WITH RECURSIVE ancestors AS (
+                 SELECT $2::uuid AS id
+                  UNION
+                 SELECT b.parent_id FROM backups AS b JOIN ancestors AS a ON b.id = a.id
+                  WHERE b.deleted_at IS NULL AND b.parent_id IS NOT NULL)
+             SELECT EXISTS (SELECT 1 FROM ancestors WHERE id = $1)",
+        )
+        .bind(id)
+        .bind(fields.parent_id)
+        .fetch_one(&mut *tx)
+        .await?;
+        if circular {
+            return Ok(false);
+        }
         sqlx::query(
             "UPDATE backups
                 SET status = $2, volume_id = $4, snapshot_id = $5, parent_id = $6, name = $7, description = $8,
                     container = $9, size_gib = $10, object_count = $11, service_metadata = $12, metadata = $13,
                     data_timestamp = COALESCE($14, data_timestamp, created_at), created_at = COALESCE($15, created_at),
-                    host = $16, availability_zone = $17, service = $18, fail_reason = NULL, updated_at = now()
+                    host = $16, availability_zone = $17, service = $18, encryption_key_id = $19, fail_reason = NULL,
+                    updated_at = now()
               WHERE id = $1 AND status = $3 AND deleted_at IS NULL",
         )
         .bind(id)
@@ -70,11 +98,12 @@ impl Catalog {
         .bind(&worker.host)
         .bind(&worker.zone)
         .bind(&worker.service)
+        .bind(fields.encryption_key_id)
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Records that a record could not be imported.

@@ -33,7 +33,11 @@ pub(super) async fn run(
         Ok(fields) => {
             look_at(scene, id, &fields).await;
             let worker = scene.worker();
-            held.persist(|| held.catalog.finish_import(&held.job, id, &fields, &worker)).await?;
+            if !held.persist(|| held.catalog.finish_import(&held.job, id, &fields, &worker)).await? {
+                let why = "the record's parent is made from this very backup";
+                tracing::warn!(backup.id = %id, why, "importing a record failed");
+                held.persist(|| held.catalog.fail_import(&held.job, id, why)).await?;
+            }
         }
         Err(why) => {
             tracing::warn!(backup.id = %id, why, "importing a record failed");
@@ -76,6 +80,7 @@ fn fields(id: BackupId, record: &Value) -> Result<ImportedFields, String> {
         volume_id,
         snapshot_id: uuid(record, "snapshot_id")?.map(SnapshotId),
         parent_id: uuid(record, "parent_id")?.map(BackupId),
+        encryption_key_id: uuid(record, "encryption_key_id")?,
         display_name: text(record, "display_name")?,
         display_description: text(record, "display_description")?,
         container: text(record, "container")?,
@@ -166,7 +171,7 @@ mod tests {
             "display_name": "b", "display_description": null, "container": "backups",
             "service_metadata": format!("{{\"base\": \"{}\"}}", chain::names::base_image(Uuid::from_u128(1), ID)),
             "data_timestamp": "2026-11-22T05:50:20Z", "created_at": "2026-11-22T05:50:20", "metadata": {"k": "v"},
-            "status": "deleting", "project_id": "somebody's",
+            "status": "deleting", "project_id": "somebody's", "encryption_key_id": Uuid::from_u128(9).to_string(),
         })
     }
 
@@ -175,6 +180,7 @@ mod tests {
         let fields = fields(BackupId(ID), &record()).unwrap();
         assert_eq!(fields.volume_id, VolumeId(Uuid::from_u128(1)));
         assert_eq!(fields.size_gib, 1);
+        assert_eq!(fields.encryption_key_id, Some(Uuid::from_u128(9)));
         assert_eq!(fields.created_at.unwrap().to_string(), "2026-11-22T05:50:20.000000");
         assert_eq!(fields.metadata.get("k").map(String::as_str), Some("v"));
     }

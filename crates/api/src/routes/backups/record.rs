@@ -126,6 +126,10 @@ pub(super) fn decode(url: &str) -> Result<Imported, ApiError> {
             return Err(ApiError::invalid_input(format!("Provided backup record has an invalid {key}")));
         }
     }
+    let parent = members.get("parent_id").and_then(Value::as_str).and_then(exact_uuid);
+    if parent == Some(id.0) {
+        return Err(ApiError::invalid_input("Provided backup record has an invalid parent_id"));
+    }
     Ok(Imported { id, size_gib, record: Value::Object(members) })
 }
 
