@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import pytest
 from conformance.people import People
@@ -204,3 +205,13 @@ def test_an_administrator_sees_everything_by_id_and_lists_what_is_asked_for(ours
         assert listed(f"?project_id={theirs.project}") == {mine}
         admin.get(f"/{kind}s?marker={foreign}").expect(200)
     admin.get("/backups?all_tenants=perhaps").bad_request("all_tenants must be a boolean, got 'perhaps'.")
+
+
+def test_a_type_of_others_is_no_marker(us: People):
+    body = {"volume_type": {"name": f"hidden-{uuid.uuid4()}", "os-volume-type-access:is_public": False}}
+    hidden = us.admin.post("/types", body).expect(200)["volume_type"]["id"]
+    unknown = str(uuid.uuid4())
+    for marker in (hidden, unknown):
+        us.member.get(f"/types?marker={marker}").not_found(f"Volume type {marker} could not be found.")
+    us.admin.get(f"/types?marker={hidden}").expect(200)
+    us.admin.delete(f"/types/{hidden}").empty(202)

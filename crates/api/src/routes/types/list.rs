@@ -1,5 +1,6 @@
 //! `GET /types` (API spec 11.3).
 
+use catalog::VolumeTypeId;
 use catalog::page::Filter;
 use catalog::types::{PROJECTS, TABLE};
 use identity::Rule;
@@ -35,6 +36,12 @@ pub(super) async fn list(call: Call) -> Result<Reply, ApiError> {
     // who is no administrator sees what he may use, whatever was asked; who is one sees that unless asked
     if !call.context.is_admin || call.query.get("is_public").is_none() {
         query.filters.push(usable(&call));
+    }
+    // types have no project that a marker could be looked for in
+    if let Some(marker) = query.marker
+        && call.catalog().volume_type(VolumeTypeId(marker), &call.scope()).await?.is_none()
+    {
+        return Err(LISTING.unknown_marker(&call));
     }
     let page = call.catalog().volume_types(&query).await?.map_err(|_| LISTING.unknown_marker(&call))?;
     LISTING.reply(&call, &query, &page, "/types", |found| views::full(&call, found), |found| found.id)
