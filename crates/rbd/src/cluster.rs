@@ -30,7 +30,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("rbd_qos_iops_limit", "0"),
     ("rbd_qos_bps_limit", "0"),
     // list-snaps requests in flight while a diff is computed, and objects removed at once
-    ("rbd_concurrent_management_ops", "32"),
+    ("rbd_concurrent_management_ops", "64"),
     // write_zeroes and discards as exact as asked
     ("rbd_skip_partial_discard", "false"),
     // a cluster that can not be reached is reported, not waited for
