@@ -28,7 +28,7 @@ use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
 use crate::names::{Marker, base_image, volume_snapshot};
-use crate::point::{BaseRef, markers, only_marker, still_there};
+use crate::point::{BaseRef, RestorePoint, markers, only_marker, still_there};
 
 /// What base images have: the features that Cinder gives them (format spec 1.6).
 const BASE_FEATURES: Features =
@@ -86,7 +86,16 @@ struct Start {
 pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Result<Created> {
     control.step(Step::Plan).await?;
     // a volume snapshot is only read; a marker has to be made, which needs a handle that may write
-    let source = match open_volume(&pools.volumes, &request.image, request.snapshot.is_some()).await {
+    let open_source = open_volume(&pools.volumes, &request.image, request.snapshot.is_some());
+    // the first candidate is most often the one that is taken: looked for meanwhile
+    let find_first = async {
+        match request.parents.first() {
+            Some(first) => Some(first.find(&pools.backups).await),
+            None => None,
+        }
+    };
+    let (source, first) = tokio::join!(open_source, find_first);
+    let source = match source {
         Ok(source) => source,
         Err(error) => {
             // the volume may have gone after an earlier attempt had committed
@@ -100,7 +109,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     if begun && let Some(done) = find_commit(pools, request).await? {
         return finish(pools, request, control, done).await;
     }
-    let start = choose_start(pools, request, &source).await?;
+    let start = choose_start(pools, request, &source, first).await?;
     let own_base = base_image(request.volume, request.backup);
 
     let mut known = Known::Nothing;
@@ -113,16 +122,17 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     };
 
     control.step(Step::SourceSnapshot).await?;
-    let open_base = async { Ok::<_, Error>(pools.backups.open(&base).await?) };
+    let open_target = async { Target::open(pools, &base, start.is_some(), source.size().await?).await };
     // both to their end: a snapshot that is being made is made, whether or not somebody waits for it
-    let (pointed, to) = tokio::join!(source_point(request, &source), open_base);
-    let ((marker, point), to) = (pointed?, to?);
+    let (pointed, target) = tokio::join!(source_point(request, &source), open_target);
+    let ((marker, point), target) = (pointed?, target?);
 
     control.step(Step::Copy).await?;
     // closing gives a watch and perhaps a lock back, which takes a while: beside the copy
-    let copying = Box::pin(copy(pools, request, control, start.as_ref(), &point, &to, known));
+    let copying = Box::pin(copy(pools, request, control, start.as_ref(), &point, &target, known));
     let (copied, ()) = tokio::join!(copying, source.close());
     let (size, moved) = copied?;
+    let to = target.to;
 
     control.step(Step::Commit).await?;
     let committed = commit(&to, marker.name(), control).await?;
@@ -141,6 +151,25 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     let (done, verified, ()) = tokio::join!(finish(pools, request, control, done), verified, to.close());
     verified?;
     done
+}
+
+/// The base that is written to.
+struct Target {
+    to: Image,
+    /// Its head, only for reading, where an increment needs it and it has the size of the source.
+    head: Option<Image>,
+}
+
+impl Target {
+    async fn open(pools: &Pools, base: &str, incremental: bool, size: u64) -> Result<Self> {
+        let to = pools.backups.open(base).await?;
+        let head = if incremental && to.size().await? == size {
+            Some(pools.backups.open_read_only(base, None).await?)
+        } else {
+            None
+        };
+        Ok(Self { to, head })
+    }
 }
 
 /// Makes the restore point of what the base's head holds now; returns its id.
@@ -190,9 +219,10 @@ async fn copy(
     control: &Control,
     start: Option<&Start>,
     point: &str,
-    to: &Image,
+    target: &Target,
     known: Known,
 ) -> Result<(u64, Moved)> {
+    let to = &target.to;
     let open_from = async { Ok(pools.volumes.open_read_only(&request.image, Some(point)).await?) };
     let open_start = async {
         let Some(start) = start else { return Ok::<_, Error>(None) };
@@ -202,7 +232,8 @@ async fn copy(
     let (size, id) = futures_util::try_join!(from.size(), from.id())?;
     let end = from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point);
     let end = end.ok_or_else(|| Error::SourceVanished { image: from.path().to_owned() })?.id;
-    if to.size().await? != size {
+    let resized = to.size().await? != size;
+    if resized {
         to.resize(size, true).await?;
     }
     let Some((start, start_image)) = start else {
@@ -212,8 +243,11 @@ async fn copy(
         return Ok((size, moved));
     };
     let leftover = async {
-        // opened after the resize, which is part of what the head differs by
-        let head = pools.backups.open_read_only(&start.base, None).await?;
+        let head = match &target.head {
+            Some(head) if !resized => head.clone(),
+            // opened after the resize, which is part of what the head differs by
+            _ => pools.backups.open_read_only(&start.base, None).await?,
+        };
         Change::beyond(&start.point.0, &head).await
     };
     let changed = Change::between(&start_image, &start.from.0, &from);
@@ -289,7 +323,7 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
 /// just before. `None` when the volume can not tell any more.
 async fn chosen_parent(pools: &Pools, request: &Request, base: &str) -> Result<Option<Uuid>> {
     let start = match open_volume(&pools.volumes, &request.image, true).await {
-        Ok(source) => choose_start(pools, request, &source).await,
+        Ok(source) => choose_start(pools, request, &source, None).await,
         Err(error) => Err(error),
     };
     match start {
@@ -299,8 +333,14 @@ async fn chosen_parent(pools: &Pools, request: &Request, base: &str) -> Result<O
     }
 }
 
-/// The first candidate from which an increment is right.
-async fn choose_start(pools: &Pools, request: &Request, source: &Image) -> Result<Option<Start>> {
+/// The first candidate from which an increment is right; `first` is where the first of them was found, if it was
+/// looked for already.
+async fn choose_start(
+    pools: &Pools,
+    request: &Request,
+    source: &Image,
+    mut first: Option<Result<RestorePoint>>,
+) -> Result<Option<Start>> {
     if request.parents.is_empty() {
         return Ok(None);
     }
@@ -310,7 +350,11 @@ async fn choose_start(pools: &Pools, request: &Request, source: &Image) -> Resul
         None => only_marker(source, &on_volume, request.backup)?.map(|marker| marker.id),
     };
     for parent in &request.parents {
-        let point = match parent.find(&pools.backups).await {
+        let found = match first.take() {
+            Some(found) => found,
+            None => parent.find(&pools.backups).await,
+        };
+        let point = match found {
             Ok(point) => point,
             Err(error @ (Error::NoBase { .. } | Error::NoRestorePoint { .. } | Error::StrangeBase { .. })) => {
                 tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
