@@ -10,104 +10,17 @@
 //!
 //! A missing value sorts as the lowest of its kind: the empty text, 0, false, 1900-01-01, the all-zero id.
 
+mod filter;
+mod table;
+
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{FromRow, Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
+use self::filter::push_filter;
+pub use self::filter::{Comparison, Filter};
+pub use self::table::{Column, Kind, Table};
 use crate::{ProjectId, Result};
-
-/// What a column holds, and so how a filter's text is compared with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// A UUID.
-    Uuid,
-    /// A whole number.
-    Integer,
-    /// A boolean.
-    Boolean,
-    /// A point in time.
-    Time,
-}
-
-impl Kind {
-    /// What a missing value counts as (API spec 6.1).
-    fn lowest(self) -> &'static str {
-        match self {
-            Self::Text => "''",
-            Self::Uuid => "'00000000-0000-0000-0000-000000000000'::uuid",
-            Self::Integer => "0",
-            Self::Boolean => "false",
-            Self::Time => "'1900-01-01 00:00:00+00'::timestamptz",
-        }
-    }
-
-    fn cast(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Uuid => "uuid",
-            Self::Integer => "bigint",
-            Self::Boolean => "boolean",
-            Self::Time => "timestamptz",
-        }
-    }
-}
-
-/// A key that a list can be sorted and filtered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
-    /// The word used in the API.
-    pub key: &'static str,
-    /// The SQL expression, over the table's alias.
-    pub sql: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// Whether a value may be missing.
-    pub nullable: bool,
-}
-
-impl Column {
-    /// A column that is never missing.
-    pub const fn new(key: &'static str, sql: &'static str, kind: Kind) -> Self {
-        Self { key, sql, kind, nullable: false }
-    }
-
-    /// A column whose value may be missing.
-    pub const fn nullable(key: &'static str, sql: &'static str, kind: Kind) -> Self {
-        Self { key, sql, kind, nullable: true }
-    }
-
-    fn push_ordered(&self, query: &mut QueryBuilder<Postgres>) {
-        if self.nullable {
-            query.push("COALESCE(").push(self.sql).push(", ").push(self.kind.lowest()).push(")");
-        } else {
-            query.push(self.sql);
-        }
-    }
-}
-
-/// The records that a list is about.
-#[derive(Debug, Clone, Copy)]
-pub struct Table {
-    /// The select list: what `T: FromRow` needs.
-    pub select: &'static str,
-    /// The `FROM` clause, with the alias that the expressions use.
-    pub from: &'static str,
-    /// What every listed row fulfils, usually `x.deleted_at IS NULL`.
-    pub live: &'static str,
-    /// The project's column; `None` for records that belong to nobody.
-    pub project: Option<&'static str>,
-    /// All sortable and filterable columns. `id` and `created_at` must be among them.
-    pub columns: &'static [Column],
-}
-
-impl Table {
-    /// The column that the API calls `key`.
-    pub fn column(&self, key: &str) -> Option<&'static Column> {
-        self.columns.iter().find(|column| column.key == key)
-    }
-}
 
 /// Whose records are seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,54 +48,6 @@ pub enum Direction {
     Ascending,
     /// Highest first.
     Descending,
-}
-
-/// How a filter compares a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
-    /// Later than.
-    Greater,
-    /// At or after.
-    GreaterOrEqual,
-    /// The same.
-    Equal,
-    /// Other than.
-    NotEqual,
-    /// Before.
-    Less,
-    /// At or before.
-    LessOrEqual,
-}
-
-/// One condition on the listed rows. All of a query's filters must hold.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Filter {
-    /// The column's value, written as text, is this one. A text that the column's kind can not hold
-    /// matches nothing.
-    Is(&'static Column, String),
-    /// The column's text contains this one (`name~=…`).
-    Contains(&'static Column, String),
-    /// The column's value is missing.
-    IsMissing(&'static Column),
-    /// The JSON object in this SQL expression contains all of these pairs.
-    HasMetadata(&'static str, serde_json::Map<String, serde_json::Value>),
-    /// The column's time compares so with this one.
-    Time(&'static Column, Comparison, crate::Time),
-    /// The texts that this SQL query finds for the row have this one among them.
-    Among(&'static str, String),
-    /// All of these hold; with none it holds for every row.
-    All(Vec<Filter>),
-    /// One of these holds, or more.
-    Any(Vec<Filter>),
-    /// Nothing matches: the filter names something that does not exist.
-    Never,
-}
-
-impl Filter {
-    /// Whether it leaves one project's records.
-    fn is_project(&self) -> bool {
-        matches!(self, Self::Is(column, _) if column.key == "project_id")
-    }
 }
 
 /// What one caller wants to see of a table.
@@ -422,106 +287,6 @@ fn push_where(statement: &mut QueryBuilder<Postgres>, table: &Table, query: &Que
     for filter in &query.filters {
         statement.push(" AND ");
         push_filter(statement, filter);
-    }
-}
-
-fn push_filter(statement: &mut QueryBuilder<Postgres>, filter: &Filter) {
-    match filter {
-        // Postgres text can not hold a NUL, so nothing stored contains one
-        Filter::Is(_, text) | Filter::Contains(_, text) if text.contains('\0') => {
-            statement.push("false");
-        }
-        Filter::Is(column, text) => push_is(statement, column, text),
-        Filter::Contains(column, text) => {
-            statement.push("strpos((").push(column.sql).push(")::text, ").push_bind(text.clone()).push(") > 0");
-        }
-        Filter::IsMissing(column) => {
-            statement.push(column.sql).push(" IS NULL");
-        }
-        Filter::HasMetadata(sql, pairs) => {
-            statement.push(*sql).push(" @> ").push_bind(sqlx::types::Json(pairs.clone()));
-        }
-        Filter::Time(column, comparison, at) => {
-            statement.push(column.sql).push(match comparison {
-                Comparison::Greater => " > ",
-                Comparison::GreaterOrEqual => " >= ",
-                Comparison::Equal => " = ",
-                Comparison::NotEqual => " <> ",
-                Comparison::Less => " < ",
-                Comparison::LessOrEqual => " <= ",
-            });
-            statement.push_bind(*at);
-        }
-        Filter::All(filters) => {
-            statement.push("(true");
-            for filter in filters {
-                statement.push(" AND ");
-                push_filter(statement, filter);
-            }
-            statement.push(")");
-        }
-        Filter::Among(sql, text) => {
-            statement.push_bind(text.clone()).push(" IN (").push(*sql).push(")");
-        }
-        Filter::Any(filters) => {
-            statement.push("(false");
-            for filter in filters {
-                statement.push(" OR ");
-                push_filter(statement, filter);
-            }
-            statement.push(")");
-        }
-        Filter::Never => {
-            statement.push("false");
-        }
-    }
-}
-
-fn push_is(statement: &mut QueryBuilder<Postgres>, column: &Column, text: &str) {
-    match column.kind {
-        Kind::Text => {
-            // written as in the order, so that one index serves both
-            column.push_ordered(statement);
-            statement.push(" = ").push_bind(text.to_owned());
-            if column.nullable && text.is_empty() {
-                statement.push(" AND ").push(column.sql).push(" IS NOT NULL");
-            }
-        }
-        Kind::Uuid => match Uuid::try_parse(text) {
-            Ok(id) if id.to_string() == text => {
-                statement.push(column.sql).push(" = ").push_bind(id);
-            }
-            _ => {
-                statement.push("false");
-            }
-        },
-        Kind::Integer => match text.trim().parse::<i64>() {
-            Ok(number) => {
-                statement.push(column.sql).push(" = ").push_bind(number);
-            }
-            Err(_) => {
-                statement.push("false");
-            }
-        },
-        Kind::Boolean => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" | "t" | "y" => {
-                statement.push("(").push(column.sql).push(")");
-            }
-            "false" | "0" | "no" | "off" | "f" | "n" => {
-                statement.push("NOT (").push(column.sql).push(")");
-            }
-            _ => {
-                statement.push("false");
-            }
-        },
-        Kind::Time => match crate::Time::parse(text) {
-            Some(at) => {
-                statement.push(column.sql).push(" = ").push_bind(at);
-            }
-            None => {
-                statement.push("false");
-            }
-        },
     }
 }
 

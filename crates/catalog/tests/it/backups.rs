@@ -6,28 +6,11 @@ use catalog::backups::NewBackup;
 use catalog::jobs::{Job, JobSpec, Lane};
 use catalog::services::BACKUP_BINARY;
 use catalog::work::{BackupOutcome, Worker};
-use catalog::{BackupId, Error, Metadata, UserId, VolumeId};
+use catalog::{BackupId, Error, VolumeId};
 
-use crate::support::{Database, project, scope, with_database};
+use crate::support::{Database, new_backup, project, scope, with_database};
 
 const LEASE: Duration = Duration::from_mins(1);
-
-/// A request for a full backup.
-pub(crate) fn new_backup(volume: VolumeId) -> NewBackup {
-    NewBackup {
-        project: project(),
-        user: UserId::from("alice"),
-        volume,
-        snapshot: None,
-        name: None,
-        description: None,
-        container: None,
-        availability_zone: None,
-        metadata: Metadata::new(),
-        incremental: false,
-        force: false,
-    }
-}
 
 /// A backup that a worker has begun, with its job.
 async fn begun(database: &Database) -> (BackupId, Job, VolumeId) {

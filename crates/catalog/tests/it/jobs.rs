@@ -8,8 +8,7 @@ use catalog::services::BACKUP_BINARY;
 use catalog::work::{BackupOutcome, Worker};
 use catalog::{BackupId, Catalog, Error, VolumeId};
 
-use crate::backups::new_backup;
-use crate::support::{Database, project, scope, with_database};
+use crate::support::{Database, new_backup, project, scope, with_database};
 
 const LEASE: Duration = Duration::from_mins(1);
 /// A lease that has run out as soon as it is given.

@@ -15,13 +15,12 @@ use catalog::jobs::{JobEnd, Lane};
 use catalog::page::{Column, Direction, Filter, Query, Scope, Table};
 use catalog::volumes::{Deletion, Source};
 use catalog::{
-    BackupId, Catalog, MessageId, Metadata, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId, messages, snapshots,
-    volumes,
+    BackupId, Catalog, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId, messages, snapshots, volumes,
 };
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::support::{new_snapshot, new_volume, placement, with_database};
+use crate::support::{new_backup, new_snapshot, new_volume, placement, with_database};
 use explain::{Plans, SETTINGS};
 
 /// Records in a page.
@@ -320,19 +319,7 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
     let volume = VolumeId(watched.middle("volume").await);
     rows::make_available(&watched.sql, volume.0).await;
 
-    let new = NewBackup {
-        project: project.clone(),
-        user: user.clone(),
-        volume,
-        snapshot: None,
-        name: None,
-        description: None,
-        container: None,
-        availability_zone: None,
-        metadata: Metadata::new(),
-        incremental: true,
-        force: true,
-    };
+    let new = NewBackup { project: project.clone(), incremental: true, force: true, ..new_backup(volume) };
     let made = watched.within("a create", PROJECT, catalog.create_backup(&new, &own, None)).await.unwrap();
     let reset = catalog.reset_backup(made.id, &own, backups::Status::Available);
     watched.within("a reset", FEW, reset).await.unwrap();

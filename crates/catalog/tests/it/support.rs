@@ -2,6 +2,7 @@
 
 use std::env;
 
+use catalog::backups::NewBackup;
 use catalog::jobs::JobSpec;
 use catalog::page::Scope;
 use catalog::snapshots::{NewSnapshot, Snapshot};
@@ -67,6 +68,23 @@ pub(crate) fn new_volume(size_gib: i32) -> NewVolume {
         availability_zone: None,
         metadata: Metadata::new(),
         private_types: false,
+    }
+}
+
+/// A request for a full backup.
+pub(crate) fn new_backup(volume: VolumeId) -> NewBackup {
+    NewBackup {
+        project: project(),
+        user: UserId::from("alice"),
+        volume,
+        snapshot: None,
+        name: None,
+        description: None,
+        container: None,
+        availability_zone: None,
+        metadata: Metadata::new(),
+        incremental: false,
+        force: false,
     }
 }
 
