@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from .rows import Rows, at, shown
-from .waiting import until
+from waiting import until
 from .wire import Answer, Client
 
 NO_PARENT = "Invalid backup: No backups available to do an incremental backup."

@@ -9,7 +9,7 @@ import pytest
 from .h_records import encoded, record, take
 from .rows import DRIVER, Rows
 from .server import BACKUPS_POOL, Paused, job_is_held, lease_was_renewed
-from .waiting import until
+from waiting import until
 from .wire import Answer, Client
 
 AUTO_CREATED = "auto-created_from_restore_from_backup"

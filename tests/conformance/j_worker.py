@@ -9,7 +9,7 @@ import pytest
 
 from .server import VOLUMES_POOL, Paused, Server, job_is_held
 from .tenant import Tenant
-from .waiting import until
+from waiting import until
 from .wire import GENERIC_404
 
 

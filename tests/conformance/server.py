@@ -15,7 +15,7 @@ from database import SERVICE, Database
 from processes import Daemon, interruptions_deferred, one_start_at_a_time, port_is_free
 from service import binary
 
-from .waiting import until
+from waiting import until
 from .wire import Client, exchange
 
 # Above what labs choose by themselves.

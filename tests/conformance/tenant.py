@@ -7,7 +7,7 @@ from typing import Any
 
 from .rows import Rows
 from .server import Server
-from .waiting import until
+from waiting import until
 from .wire import Client
 
 

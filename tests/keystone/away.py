@@ -8,7 +8,7 @@ import pytest
 from conformance.conftest import Start
 from conformance.people import Identity
 from conformance.server import Server
-from conformance.waiting import until
+from waiting import until
 from conformance.wire import Client
 
 

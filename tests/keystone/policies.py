@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conformance.people import People
-from conformance.waiting import until
+from waiting import until
 from conformance.wire import Answer, Client
 from things import Things
 

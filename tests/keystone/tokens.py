@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from conformance.people import Identity, People
 from conformance.server import Server
-from conformance.waiting import until
+from waiting import until
 from conformance.wire import Answer, Client
 from identity import PASSWORD, Login
 

@@ -7,11 +7,12 @@ import json
 import os
 import shlex
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from waiting import until
 
 
 class CommandFailed(Exception):
@@ -96,21 +97,23 @@ class Rest:
 
     def _await(self, kind: str, identifier: str, what: str, is_it: Callable[[dict | None], Any], patience: float,
                every: float) -> Any:
-        deadline = time.monotonic() + patience
-        while True:
+        def look() -> dict | None:
             try:
-                seen = self.show(kind, identifier)
+                return self.show(kind, identifier)
             except RequestFailed as failure:
                 if failure.status != 404:
                     raise
-                seen = None
-            if is_it(seen):
-                return seen
+                return None
+
+        def ended(seen: dict | None) -> bool:
+            return bool(is_it(seen)) or seen is None or seen["status"].startswith("error")
+
+        seen = until(look, ended, f"{kind} {identifier} {what}", patience, every)
+        if not is_it(seen):
             status = seen["status"] if seen else "gone"
-            if status == "gone" or status.startswith("error") or time.monotonic() > deadline:
-                why = f", fail_reason: {seen['fail_reason']}" if seen and seen.get("fail_reason") else ""
-                raise TimeoutError(f"{kind} {identifier} is `{status}` instead of {what}{why}")
-            time.sleep(every)  # an outside observer can only ask again
+            why = f", fail_reason: {seen['fail_reason']}" if seen and seen.get("fail_reason") else ""
+            raise TimeoutError(f"{kind} {identifier} is `{status}` instead of {what}{why}")
+        return seen
 
     def quota_in_use(self) -> dict[str, int]:
         quotas = self.get(f"/os-quota-sets/{self.project}?usage=True")["quota_set"]

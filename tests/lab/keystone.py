@@ -16,12 +16,12 @@ import http.client
 import os
 import shutil
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from identity import DOMAIN, PASSWORD, Login
 from processes import Daemon, LabError, choose_port, port_is_free
+from waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "RegionOne"
@@ -164,12 +164,17 @@ class Keystone:
         self._await_ready(process)
 
     def _await_ready(self, process: subprocess.Popen, patience: float = 60.0) -> None:
-        deadline = time.monotonic() + patience
-        while (missing := self._missing()) is not None:
-            if process.poll() is not None or time.monotonic() > deadline:
-                last_words = "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-                raise LabError(f"Keystone does not start: {missing}; {self.log} ends with\n{last_words}")
-            time.sleep(0.05)  # an outside observer can only ask again
+        def look() -> str | None:
+            missing = self._missing()
+            if missing is not None and process.poll() is not None:
+                raise TimeoutError(f"it ended with {process.returncode}")
+            return missing
+
+        try:
+            until(look, lambda missing: missing is None, "Keystone to answer", patience)
+        except TimeoutError as error:
+            last_words = "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+            raise LabError(f"Keystone does not start: {error}; {self.log} ends with\n{last_words}") from error
 
     def _missing(self) -> str | None:
         connection = http.client.HTTPConnection(self._base().removeprefix("http://"), timeout=30)

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import subprocess
-import time
 import tomllib
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from database import Database
 from identity import PASSWORD, Login
 from keystone import REGION, Keystone
 from processes import Daemon, LabError, choose_port, interruptions_deferred, port_is_free
+from waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,15 +112,17 @@ class Service:
         return int(listen.strip('"').rsplit(":", 1)[1])
 
     def _await_ready(self, process: subprocess.Popen, patience: float = 60.0) -> None:
-        deadline = time.monotonic() + patience
-        while (missing := self._missing()) is not None:
-            if process.poll() is not None:
+        def look() -> str | None:
+            missing = self._missing()
+            if missing is not None and process.poll() is not None:
                 raise LabError(f"cindervault ended with {process.returncode} while starting; {self.log} ends with\n"
                                f"{self.last_words()}")
-            if time.monotonic() > deadline:
-                raise LabError(f"cindervault is not ready after {patience:.0f} s: {missing}; {self.log} ends with\n"
-                               f"{self.last_words()}")
-            time.sleep(0.02)  # an outside observer can only ask again
+            return missing
+
+        try:
+            until(look, lambda missing: missing is None, "cindervault to be ready", patience)
+        except TimeoutError as error:
+            raise LabError(f"{error}; {self.log} ends with\n{self.last_words()}") from error
 
     def _missing(self) -> str | None:
         """What keeps the service from being ready."""

@@ -30,6 +30,7 @@ from guest import Guest
 from identity import lab_login
 from lab import venv
 from pools import Pools, backup_of
+from waiting import until
 from writer import first_writes
 
 VOLUME_GIB = 1
@@ -384,9 +385,10 @@ class Walk:
 
     def _objects_left(self, pool: str, patience: float = 60.0) -> list[str]:
         """The OSD takes away what deleted snapshots held when it finds the time: that needs a wait."""
-        deadline = time.monotonic() + patience
-        while (left := self.pools.objects(pool)) and time.monotonic() < deadline:
-            time.sleep(0.1)  # an outside observer: Ceph tells nobody when an object is gone
+        try:
+            left = until(lambda: self.pools.objects(pool), lambda left: not left, f"{pool} to be empty", patience, every=0.1)
+        except TimeoutError:
+            left = self.pools.objects(pool)
         return left if len(left) <= 10 else [*left[:10], f"and {len(left) - 10} more"]
 
     def _chain_image(self, root: Backup) -> str:

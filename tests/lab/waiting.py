@@ -1,4 +1,4 @@
-"""Waiting for what can only be asked for again and again."""
+"""Waiting for what can only be asked for again and again: the one place where that is done."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ Seen = TypeVar("Seen")
 PATIENCE = 60.0
 
 
-def until(look: Callable[[], Seen], wanted: Callable[[Seen], object], what: str, patience: float = PATIENCE) -> Seen:
-    """What `look` sees, once it is as wanted."""
+def until(look: Callable[[], Seen], wanted: Callable[[Seen], object], what: str, patience: float = PATIENCE,
+          every: float = 0.02) -> Seen:
+    """What `look` sees, once it is as wanted. What `look` raises ends the waiting."""
     deadline = time.monotonic() + patience
     while True:
         seen = look()
@@ -21,4 +22,4 @@ def until(look: Callable[[], Seen], wanted: Callable[[Seen], object], what: str,
             return seen
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {patience:.0f} s for {what}; last seen: {seen!r}")
-        time.sleep(0.02)  # an outside observer can only ask again
+        time.sleep(every)  # an outside observer can only ask again
