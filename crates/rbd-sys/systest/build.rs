@@ -26,6 +26,7 @@ type size_t = usize;
 type ssize_t = isize;
 struct timespec;
 type rados_ioctx_t = *mut c_void;
+type rados_t = *mut c_void;
 ";
 
 /// The declarations with their imports replaced: ctest lets the compiler look at the file alone.

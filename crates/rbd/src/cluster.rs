@@ -1,11 +1,17 @@
 //! Connections to Ceph clusters.
 
+use std::ffi::{CStr, c_char};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ceph::rados::{rados_conf_read_file, rados_conf_set, rados_connect, rados_create2, rados_shutdown, rados_t};
+use ceph::rados::{
+    rados_buffer_free, rados_cluster_fsid, rados_conf_read_file, rados_conf_set, rados_connect, rados_create2,
+    rados_shutdown, rados_t, rados_wait_for_latest_osdmap,
+};
+use rbd_sys as sys;
 
-use crate::error::{Result, blocking, c_name, check};
+use crate::error::{Error, Result, blocking, c_name, check};
 use crate::pool::Pool;
 
 /// How to reach a cluster.
@@ -37,6 +43,10 @@ const SETTINGS: &[(&str, &str)] = &[
     ("client_mount_timeout", "15"),
     ("rados_mon_op_timeout", "30"),
 ];
+
+/// How long a client that was fenced stays on the blocklist: a process may be paused for long, and sends what it had
+/// in hand as soon as it goes on.
+pub const FENCED_FOR: Duration = Duration::from_hours(24 * 7);
 
 struct Handle {
     raw: rados_t,
@@ -110,6 +120,75 @@ impl Cluster {
     pub async fn pool(&self, name: &str) -> Result<Pool> {
         let (cluster, name) = (self.clone(), name.to_owned());
         blocking(move || Pool::open_blocking(cluster, &name)).await
+    }
+
+    /// The cluster's own id.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub fn fsid(&self) -> Result<String> {
+        const WHAT: &str = "asking for the cluster's id as";
+        let mut text = [0_u8; 64];
+        // SAFETY: a connected handle, and a buffer with room for the text and its end.
+        let code = unsafe { rados_cluster_fsid(self.raw(), text.as_mut_ptr().cast(), text.len()) };
+        check(code, WHAT, &self.handle.label)?;
+        CStr::from_bytes_until_nul(&text)
+            .map(|text| text.to_string_lossy().into_owned())
+            .map_err(|_| Error::new(WHAT, self.handle.label.clone(), i64::from(libc::EINVAL)))
+    }
+
+    /// The address that the cluster knows this connection by, and no other connection, now or later: it has a number
+    /// of its own in it. All that [`Self::fence`] needs.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub fn address(&self) -> Result<String> {
+        let mut text: *mut c_char = std::ptr::null_mut();
+        // SAFETY: a connected handle and a place for a pointer.
+        let code = unsafe { sys::rados_getaddrs(self.raw(), &raw mut text) };
+        check(code, "asking for the address of", &self.handle.label)?;
+        // SAFETY: librados has written a pointer to a C string.
+        let address = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+        // SAFETY: allocated by librados for us, freed once.
+        unsafe { rados_buffer_free(text) };
+        Ok(address)
+    }
+
+    /// Puts the client with this address on the cluster's blocklist: an OSD that knows of it refuses everything that
+    /// the client sends, also what the client has sent before and what has not arrived yet, and its watches end. When
+    /// this returns, this connection knows of it, and so does each OSD before it answers this connection. An entry
+    /// that is there already stays as long as it was to stay.
+    ///
+    /// # Errors
+    /// The address is none, or the caps do not allow it (`mon 'profile rbd'` does).
+    pub async fn fence(&self, address: &str, expiry: Duration) -> Result<()> {
+        let (cluster, address) = (self.clone(), address.to_owned());
+        blocking(move || {
+            const WHAT: &str = "putting on the blocklist";
+            let c_address = c_name(&address, WHAT)?;
+            let seconds = u32::try_from(expiry.as_secs().max(1)).unwrap_or(u32::MAX); // 0 would be the default
+            // SAFETY: a connected handle and a valid C string, which librados only reads.
+            let code = unsafe { sys::rados_blocklist_add(cluster.raw(), c_address.as_ptr().cast_mut(), seconds) };
+            check(code, WHAT, &address)?;
+            cluster.latest_map_blocking()
+        })
+        .await
+    }
+
+    /// Waits for the cluster's newest map, so that everybody who was fenced before, by whomever, is so for all that
+    /// this connection does afterwards.
+    ///
+    /// # Errors
+    /// No monitor answers.
+    pub async fn latest_map(&self) -> Result<()> {
+        let cluster = self.clone();
+        blocking(move || cluster.latest_map_blocking()).await
+    }
+
+    fn latest_map_blocking(&self) -> Result<()> {
+        // SAFETY: a connected handle.
+        let code = unsafe { rados_wait_for_latest_osdmap(self.raw()) };
+        check(code, "waiting for the newest map as", &self.handle.label).map(drop)
     }
 
     pub(crate) fn raw(&self) -> rados_t {

@@ -22,7 +22,7 @@ mod image;
 mod pool;
 mod snapshot;
 
-pub use cluster::{Cluster, ClusterOptions};
+pub use cluster::{Cluster, ClusterOptions, FENCED_FOR};
 pub use diff::{DiffMode, Extent};
 pub use error::{Errno, Error, Result};
 pub use image::{Features, Image, Layout};

@@ -8,6 +8,8 @@ mod data;
 #[cfg(test)]
 mod images;
 #[cfg(test)]
+mod fencing;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod pools;
