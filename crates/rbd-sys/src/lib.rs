@@ -214,8 +214,8 @@ unsafe extern "C" {
 
     // lets operations on a full pool or cluster fail (ENOSPC, EDQUOT) instead of blocking without end
     pub fn rados_set_pool_full_try(io: rados_ioctx_t);
-}
 
     // the answer is allocated, and freed by rados_buffer_free
     pub fn rados_getaddrs(cluster: rados_t, addrs: *mut *mut c_char) -> c_int;
     pub fn rados_blocklist_add(cluster: rados_t, client_address: *mut c_char, expire_seconds: u32) -> c_int;
+}
