@@ -11,12 +11,13 @@
 
 use std::time::Duration;
 
+use fail_points::Point;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgListener;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 
-use crate::{BackupId, Catalog, Error, JobId, ProjectId, Result, SnapshotId, VolumeId};
+use crate::{BackupId, Catalog, Error, JobId, ProjectId, Result, SnapshotId, VolumeId, transaction};
 
 /// The channel on which a new job is announced.
 const CHANNEL: &str = "cindervault_jobs";
@@ -396,7 +397,7 @@ impl Catalog {
             tx.rollback().await?;
             return Ok(None);
         }
-        tx.commit().await?;
+        transaction::commit(Point::ClaimJob, tx).await?;
         Ok(Some(Job {
             id: row.id,
             spec: row.spec.0,
@@ -414,7 +415,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's: it must stop touching Ceph.
     pub async fn renew_job(&self, job: &Job, lease: Duration) -> Result<bool> {
-        let cancel: Option<(bool,)> = sqlx::query_as(
+        let renewal = sqlx::query_as(
             "UPDATE jobs SET lease_until = now() + $4 * interval '1 second', updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'
           RETURNING cancel_requested",
@@ -423,8 +424,8 @@ impl Catalog {
         .bind(&job.worker)
         .bind(job.attempt)
         .bind(lease.as_secs_f64())
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(&self.pool);
+        let cancel: Option<(bool,)> = transaction::single(Point::RenewJob, renewal).await?;
         cancel.map(|(cancel,)| cancel).ok_or_else(|| stale(job.id))
     }
 
@@ -433,7 +434,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
     pub async fn record_step(&self, job: &Job, step: &str) -> Result<()> {
-        let changed = sqlx::query(
+        let record = sqlx::query(
             "UPDATE jobs SET step = $4, updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
         )
@@ -441,9 +442,8 @@ impl Catalog {
         .bind(&job.worker)
         .bind(job.attempt)
         .bind(step)
-        .execute(&self.pool)
-        .await?
-        .rows_affected();
+        .execute(&self.pool);
+        let changed = transaction::single(Point::RecordStep, record).await?.rows_affected();
         if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
     }
 
@@ -452,7 +452,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
     pub async fn record_progress(&self, job: &Job, examined: u64, copied: u64, total: u64) -> Result<()> {
-        let changed = sqlx::query(
+        let record = sqlx::query(
             "UPDATE jobs SET bytes_examined = $4, bytes_copied = $5, bytes_total = $6, updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
         )
@@ -462,9 +462,8 @@ impl Catalog {
         .bind(i64::try_from(examined).unwrap_or(i64::MAX))
         .bind(i64::try_from(copied).unwrap_or(i64::MAX))
         .bind(i64::try_from(total).unwrap_or(i64::MAX))
-        .execute(&self.pool)
-        .await?
-        .rows_affected();
+        .execute(&self.pool);
+        let changed = transaction::single(Point::RecordProgress, record).await?.rows_affected();
         if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
     }
 
@@ -475,7 +474,7 @@ impl Catalog {
     pub async fn end_job(&self, job: &Job, how: JobEnd<'_>) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         end(&mut tx, job, how).await?;
-        tx.commit().await?;
+        transaction::commit(Point::EndJob, tx).await?;
         Ok(())
     }
 
@@ -506,7 +505,7 @@ impl Catalog {
         }
         sqlx::query("DELETE FROM job_locks WHERE job_id = $1").bind(job.id).execute(&mut *tx).await?;
         sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
-        tx.commit().await?;
+        transaction::commit(Point::ReleaseJob, tx).await?;
         Ok(())
     }
 

@@ -15,17 +15,25 @@ mod metadata;
 mod store;
 mod text_enum;
 mod time;
+mod transaction;
 
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod attachments;
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod backups;
 pub mod jobs;
 pub mod messages;
 pub mod page;
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod quotas;
 pub mod services;
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod snapshots;
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod transfers;
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod types;
+#[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod volumes;
 pub mod work;
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use fail_points::Point;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,22 @@ impl Step {
             Self::RemovePoint => "remove-point",
             Self::RemoveBase => "remove-base",
             Self::RemoveMarker => "remove-marker",
+        }
+    }
+
+    /// The fail point at which it is about to be taken.
+    fn point(self) -> Point {
+        match self {
+            Self::Plan => Point::PlanStep,
+            Self::BaseImage => Point::BaseImageStep,
+            Self::SourceSnapshot => Point::SourceSnapshotStep,
+            Self::Copy => Point::CopyStep,
+            Self::Commit => Point::CommitStep,
+            Self::Metadata => Point::MetadataStep,
+            Self::Restore => Point::RestoreStep,
+            Self::RemovePoint => Point::RemovePointStep,
+            Self::RemoveBase => Point::RemoveBaseStep,
+            Self::RemoveMarker => Point::RemoveMarkerStep,
         }
     }
 }
@@ -125,6 +142,7 @@ impl Control {
         self.check()?;
         tracing::debug!(%step, "chain step");
         (self.recorder)(step).await?;
+        fail_points::at(step.point()).map_err(|_| Interrupted::LeaseLost)?;
         self.check() // recording may have taken as long as it takes to lose the job
     }
 

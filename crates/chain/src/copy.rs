@@ -23,6 +23,7 @@ use crate::change::Walk;
 use crate::control::{Control, Interrupted, Progress};
 use crate::error::{Error, Result};
 use crate::extents::split;
+use crate::mutation;
 
 /// How many pieces of one copy may be in flight, besides the bound on their bytes: small pieces cost
 /// requests, not memory.
@@ -117,7 +118,7 @@ impl Copy<'_> {
         pin_mut!(work, cancelled);
         let outcome = futures_util::future::select(work, cancelled).await.factor_first().0;
         // writes that were submitted end in librbd's order: after a flush none is in flight
-        let flushed = self.to.flush().await;
+        let flushed = mutation::flush(self.to).await;
         outcome?;
         flushed?;
         let moved = Moved { examined: examined.load(Ordering::Relaxed), written: written.load(Ordering::Relaxed) };
@@ -160,8 +161,8 @@ impl Copy<'_> {
             writes.push(async move {
                 let at = piece.offset + range.start as u64;
                 match action {
-                    Action::Zero => self.to.write_zeroes(at, range.len() as u64).await,
-                    Action::Write | Action::Keep => self.to.write(at, data.slice(range)).await,
+                    Action::Zero => mutation::write_zeroes(self.to, at, range.len() as u64).await,
+                    Action::Write | Action::Keep => mutation::write(self.to, at, data.slice(range)).await,
                 }
             });
         }

@@ -17,6 +17,7 @@
 
 use std::time::SystemTime;
 
+use fail_points::Point;
 use rbd::{Errno, Features, Image, Pool, Snapshot};
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ use crate::copy::{Copy, Known, Moved};
 use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
+use crate::mutation;
 use crate::names::{Marker, base_image, volume_snapshot};
 use crate::point::{BaseRef, RestorePoint, markers, only_marker, still_there};
 
@@ -174,21 +176,47 @@ impl Target {
 
 /// Makes the restore point of what the base's head holds now; returns its id.
 async fn commit(base: &Image, point: &str, control: &Control) -> Result<u64> {
-    let mut made = make_snapshot(base, point).await;
+    let mut made = make_snapshot(Snap::Point, base, point).await;
     if matches!(&made, Err(Error::Ceph(error)) if error.errno == Errno::EXISTS) {
         // a retried request of librbd's own, or a worker that lost this job and did not know it yet, too early:
         // whose it is can not be told, but while the job is ours what the head holds now is right
         control.prove().await?;
         tracing::warn!(base = base.path(), point, "the restore point was there already; it is made again");
-        base.remove_snapshot(point).await?;
-        made = make_snapshot(base, point).await;
+        mutation::remove_snapshot(Point::RemoveEarlyPoint, base, point).await?;
+        made = make_snapshot(Snap::Point, base, point).await;
     }
     made
 }
 
+/// What a snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Snap {
+    /// The marker on the volume.
+    Marker,
+    /// The restore point on the base.
+    Point,
+}
+
+impl Snap {
+    fn create(self) -> Point {
+        match self {
+            Self::Marker => Point::CreateMarker,
+            Self::Point => Point::CreatePoint,
+        }
+    }
+
+    /// Of one that was not made whole.
+    fn remove(self) -> Point {
+        match self {
+            Self::Marker => Point::RemoveHalfMarker,
+            Self::Point => Point::RemoveHalfPoint,
+        }
+    }
+}
+
 /// Makes a snapshot that everybody can open, or none; returns its id.
-async fn make_snapshot(image: &Image, name: &str) -> Result<u64> {
-    let error = match image.create_snapshot(name).await {
+async fn make_snapshot(what: Snap, image: &Image, name: &str) -> Result<u64> {
+    let error = match mutation::create_snapshot(what.create(), image, name).await {
         Ok(()) => {
             let snapshots = image.snapshots().await?;
             // librbd that has no map of the head, for want of space or because it is lost, makes a snapshot with
@@ -204,7 +232,7 @@ async fn make_snapshot(image: &Image, name: &str) -> Result<u64> {
         // without space for its object map it stays
         Err(error) => error.into(),
     };
-    if let Err(left) = image.remove_snapshot(name).await
+    if let Err(left) = mutation::remove_snapshot(what.remove(), image, name).await
         && !left.is_not_found()
     {
         tracing::warn!(error = %left, image = image.path(), "the snapshot that could not be made may be left");
@@ -234,7 +262,7 @@ async fn copy(
     let end = end.ok_or_else(|| Error::SourceVanished { image: from.path().to_owned() })?.id;
     let resized = to.size().await? != size;
     if resized {
-        to.resize(size, true).await?;
+        mutation::resize(Point::ResizeBase, to, size, true).await?;
     }
     let Some((start, start_image)) = start else {
         let content = Change::content_of(&from).await?;
@@ -303,7 +331,7 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
         if let Some(point) = only_marker(&image, &snapshots, request.backup)? {
             if !image.snapshot_is_whole(point.id).await? {
                 let image = pools.backups.open(&base).await?;
-                image.remove_snapshot(&point.name).await?;
+                mutation::remove_snapshot(Point::RemoveHalfPoint, &image, &point.name).await?;
                 image.close().await;
                 continue;
             }
@@ -386,7 +414,7 @@ async fn choose_start(
 
 /// Makes the base image of a full backup, in place of one that an interrupted attempt left half-filled.
 async fn prepare_base(pool: &Pool, name: &str, size: u64, control: &Control) -> Result<Known> {
-    match pool.create_image(name, size, Some(BASE_FEATURES), None).await {
+    match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
         Ok(()) => return Ok(Known::Empty),
         Err(error) if error.errno == Errno::EXISTS => {}
         Err(error) => return Err(error.into()),
@@ -398,8 +426,8 @@ async fn prepare_base(pool: &Pool, name: &str, size: u64, control: &Control) -> 
     image.close().await;
     // never to the trash: what stays in use is perhaps being filled by the worker that took this job over
     control.prove().await?;
-    delete::remove_image(pool, name, delete::OnBusy::Fail).await?;
-    pool.create_image(name, size, Some(BASE_FEATURES), None).await?;
+    delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
+    mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await?;
     Ok(Known::Empty)
 }
 
@@ -417,10 +445,10 @@ async fn source_point(request: &Request, source: &Image) -> Result<(Marker, Stri
         if source.snapshot_is_whole(marker.id).await? {
             return Ok((Marker::parse(&name).unwrap_or_else(|| Marker::new(request.backup, SystemTime::now())), name));
         }
-        source.remove_snapshot(&name).await?;
+        mutation::remove_snapshot(Point::RemoveHalfMarker, source, &name).await?;
     }
     let marker = Marker::new(request.backup, SystemTime::now());
-    make_snapshot(source, marker.name()).await?;
+    make_snapshot(Snap::Marker, source, marker.name()).await?;
     let name = marker.name().to_owned();
     Ok((marker, name))
 }

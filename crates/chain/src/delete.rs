@@ -5,11 +5,13 @@
 
 use std::time::{Duration, Instant};
 
+use fail_points::Point;
 use rbd::{Errno, Pool};
 
 use crate::Pools;
 use crate::control::{Control, Step};
 use crate::error::{Error, Result};
+use crate::mutation;
 use crate::names::{base_image, legacy_base_image, metadata_object};
 use crate::point::{BaseRef, markers, only_marker};
 
@@ -63,7 +65,8 @@ pub async fn delete(pools: &Pools, places: &[Request], control: &Control) -> Res
     }
     let Some(any) = places.first() else { return Ok(deleted) };
     control.step(Step::Metadata).await?;
-    pools.backups.remove_object(&metadata_object(any.reference.backup)).await?;
+    let object = metadata_object(any.reference.backup);
+    mutation::remove_object(Point::RemoveMetadata, &pools.backups, &object).await?;
     control.step(Step::RemoveMarker).await?;
     deleted.marker = remove_marker(pools, any).await?;
     tracing::info!(backup = %any.reference.backup, ?deleted, "backup removed");
@@ -84,7 +87,7 @@ async fn remove_from_base(
         Err(error) if error.is_not_found() => {
             // of an image whose removal was cut short the name may be left, which only a removal takes away
             if name == base_image(request.reference.volume, request.reference.backup) {
-                remove_image(pool, name, OnBusy::Fail).await?;
+                remove_image(Point::RemoveBaseName, pool, name, OnBusy::Fail).await?;
             }
             return Ok(false);
         }
@@ -117,7 +120,7 @@ async fn remove_from_base(
         return Err(Error::ForeignSnapshots { image: path, snapshots: foreign.join(", ") });
     }
     control.step(Step::RemoveBase).await?;
-    deleted.trashed = remove_image(pool, name, OnBusy::Trash).await?;
+    deleted.trashed = remove_image(Point::RemoveBase, pool, name, OnBusy::Trash).await?;
     deleted.base = true;
     Ok(true)
 }
@@ -139,7 +142,7 @@ fn owns(request: &Request, name: &str, had_point: bool) -> bool {
 async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str) -> Result<()> {
     let image = pool.open(name).await?;
     if image.is_protected(snapshot).await? {
-        match image.unprotect_snapshot(snapshot).await {
+        match mutation::unprotect_snapshot(Point::UnprotectPoint, &image, snapshot).await {
             Ok(()) => {}
             Err(error) if error.errno == Errno::BUSY => {
                 return Err(Error::Cloned { image: path.to_owned(), snapshot: snapshot.to_owned() });
@@ -147,7 +150,7 @@ async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str) -> Re
             Err(error) => return Err(error.into()),
         }
     }
-    match image.remove_snapshot(snapshot).await {
+    match mutation::remove_snapshot(Point::RemovePoint, &image, snapshot).await {
         Ok(()) => {}
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(error.into()),
@@ -166,15 +169,15 @@ pub enum OnBusy {
 }
 
 /// Removes an image; one that is in use is tried again for a minute. Returns whether it went to the trash
-/// instead. An image that is not there counts as removed.
+/// instead. An image that is not there counts as removed. Which image it is says the fail `point`.
 ///
 /// # Errors
 /// Ceph failed, or the image stayed in use.
-pub async fn remove_image(pool: &Pool, name: &str, on_busy: OnBusy) -> Result<bool> {
+pub async fn remove_image(point: Point, pool: &Pool, name: &str, on_busy: OnBusy) -> Result<bool> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        match pool.remove_image(name).await {
+        match mutation::remove_image(point, pool, name).await {
             Ok(()) => return Ok(false),
             Err(error) if error.is_not_found() => {
                 // librbd removes by way of the trash, and where that has no space it says that there is no image
@@ -190,7 +193,7 @@ pub async fn remove_image(pool: &Pool, name: &str, on_busy: OnBusy) -> Result<bo
                 pause = (pause * 2).min(Duration::from_secs(5));
             }
             Err(error) if error.errno == Errno::BUSY && on_busy == OnBusy::Trash => {
-                pool.trash_image(name).await?;
+                mutation::trash_image(Point::TrashBase, pool, name).await?;
                 tracing::warn!(image = name, pool = pool.name(), "the image stayed in use and was moved to the trash");
                 return Ok(true);
             }
@@ -210,7 +213,7 @@ async fn remove_marker(pools: &Pools, request: &Request) -> Result<bool> {
     let snapshots = seen.snapshots().await?;
     let Some(marker) = only_marker(&seen, &snapshots, request.reference.backup)? else { return Ok(false) };
     let image = pools.volumes.open(&request.image).await?;
-    let removed = image.remove_snapshot(&marker.name).await;
+    let removed = mutation::remove_snapshot(Point::RemoveMarker, &image, &marker.name).await;
     image.close().await;
     match removed {
         Ok(()) => Ok(true),

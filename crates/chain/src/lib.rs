@@ -11,6 +11,7 @@
 //! | [`create`] | make a backup: full, incremental, of a snapshot |
 //! | [`restore`] | write a backup onto a volume, by the cheapest plan that is right |
 //! | [`delete`] | remove a restore point, and the base with the last one |
+//! | [`mutation`] | everything that changes something on Ceph, with fail points |
 //! | [`metadata`] | the object that carries the volume's metadata |
 //! | `change` | which extents must be looked at |
 //! | `copy` | the one copy pipeline of all of these |
@@ -27,6 +28,7 @@ pub mod delete;
 mod error;
 mod extents;
 pub mod metadata;
+pub mod mutation;
 pub mod names;
 mod point;
 pub mod restore;

@@ -1,10 +1,12 @@
 //! The metadata object `backup.<backup>.meta` (format spec 4).
 
+use fail_points::Point;
 use rbd::Pool;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::mutation;
 use crate::names::metadata_object;
 
 /// The version that Cinder writes and reads.
@@ -70,7 +72,7 @@ impl VolumeMetadata {
 /// # Errors
 /// The metadata is too large, or Ceph failed.
 pub async fn write(pool: &Pool, backup: Uuid, metadata: &VolumeMetadata) -> Result<()> {
-    pool.write_object(&metadata_object(backup), metadata.encode()?).await?;
+    mutation::write_object(Point::WriteMetadata, pool, &metadata_object(backup), metadata.encode()?).await?;
     Ok(())
 }
 

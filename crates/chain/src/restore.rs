@@ -10,6 +10,7 @@
 //!
 //! A restore leaves no snapshot on the volume, never makes it smaller, and keeps holes holes.
 
+use fail_points::Point;
 use rbd::{Image, Snapshot};
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ use crate::change::{Change, Walk};
 use crate::control::{Control, Step};
 use crate::copy::{Copy, Known};
 use crate::error::{Error, Result};
+use crate::mutation;
 use crate::names::volume_snapshot;
 use crate::point::{BaseRef, RestorePoint, only_marker, still_there};
 
@@ -86,7 +88,7 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
     control.step(Step::Restore).await?;
     // an encrypted volume's image is larger than its GiB (format spec 3.7)
     if to.size().await? < size {
-        to.resize(size, false).await?;
+        mutation::resize(Point::GrowVolume, &to, size, false).await?;
     }
     let end = to.size().await?;
 

@@ -52,6 +52,10 @@ pub(crate) enum Command {
     },
     /// Print the description of the REST API (OpenAPI 3.1). Needs no configuration.
     Openapi,
+    /// Print the names of the fail points. Needs no configuration.
+    #[cfg(feature = "failpoints")]
+    #[command(hide = true)]
+    FailPoints,
     /// Look at the rules that say who may do what.
     Policy {
         /// What of them.

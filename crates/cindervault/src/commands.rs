@@ -1,6 +1,8 @@
 //! The commands.
 
 mod check;
+#[cfg(feature = "failpoints")]
+pub(crate) mod fail_points;
 mod migrate;
 pub(crate) mod openapi;
 mod policy;
@@ -24,6 +26,8 @@ pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<Exi
         Command::Migrate => migrate::run(&config).await,
         Command::Check { format } => Ok(check::run(&config, *format).await),
         Command::Openapi => Ok(openapi::run()),
+        #[cfg(feature = "failpoints")]
+        Command::FailPoints => Ok(fail_points::run()),
         Command::Policy { command } => policy::run(&config, command),
     }
 }

@@ -19,6 +19,10 @@ fn main() -> ExitCode {
     if matches!(cli.command, cli::Command::Openapi) {
         return commands::openapi::run();
     }
+    #[cfg(feature = "failpoints")]
+    if matches!(cli.command, cli::Command::FailPoints) {
+        return commands::fail_points::run();
+    }
     let config = match config::load(&cli.config_file()) {
         Ok(config) => config,
         Err(error) => {

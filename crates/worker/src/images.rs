@@ -7,7 +7,9 @@
 use catalog::jobs::VolumeOrigin;
 use catalog::{SnapshotId, VolumeId};
 use chain::delete::{OnBusy, remove_image};
+use chain::mutation;
 use chain::names::{Marker, volume_image, volume_snapshot};
+use fail_points::Point;
 use rbd::{Errno, Image, Pool};
 
 use crate::JobError;
@@ -23,7 +25,7 @@ pub(crate) fn bytes(size_gib: i32) -> u64 {
 
 /// Makes an empty image.
 pub(crate) async fn create(pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
-    match pool.create_image(&volume_image(volume.0), size, None, None).await {
+    match mutation::create_image(Point::CreateVolume, pool, &volume_image(volume.0), size, None).await {
         Ok(()) => Ok(()),
         Err(error) if error.errno == Errno::EXISTS => Ok(()),
         Err(error) => Err(error.into()),
@@ -52,7 +54,7 @@ pub(crate) async fn create_from(
     if made.is_err() {
         // a worker that took the job over may have made it, and somebody may be using it
         held.prove().await.map_err(chain::Error::from)?;
-        remove_image(pool, &child, OnBusy::Fail).await?;
+        remove_image(Point::RemoveUnfinishedVolume, pool, &child, OnBusy::Fail).await?;
     }
     made?;
     Ok(released?)
@@ -70,21 +72,21 @@ async fn clone_flat(
     size: u64,
 ) -> Result<(), JobError> {
     if own {
-        match source.create_snapshot(snapshot).await {
+        match mutation::create_snapshot(Point::CreateCloneSnapshot, source, snapshot).await {
             Err(error) if error.errno != Errno::EXISTS => return Err(error.into()),
             _ => {}
         }
     }
     if !source.is_protected(snapshot).await? {
-        source.protect_snapshot(snapshot).await?;
+        mutation::protect_snapshot(Point::ProtectCloneSnapshot, source, snapshot).await?;
     }
     held.prove().await.map_err(chain::Error::from)?;
-    remove_image(pool, child, OnBusy::Fail).await?; // what an interrupted attempt left
-    pool.clone_image(parent, snapshot, child, None).await?;
+    remove_image(Point::RemoveUnfinishedVolume, pool, child, OnBusy::Fail).await?; // what an interrupted attempt left
+    mutation::clone_image(Point::CloneVolume, pool, parent, snapshot, child).await?;
     let image = pool.open(child).await?;
-    image.flatten().await?;
+    mutation::flatten(Point::FlattenVolume, &image).await?;
     if image.size().await? < size {
-        image.resize(size, false).await?;
+        mutation::resize(Point::GrowVolume, &image, size, false).await?;
     }
     image.close().await;
     Ok(())
@@ -96,13 +98,13 @@ async fn release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<()> {
         return Ok(());
     }
     if source.is_protected(snapshot).await? {
-        match source.unprotect_snapshot(snapshot).await {
+        match mutation::unprotect_snapshot(Point::UnprotectCloneSnapshot, source, snapshot).await {
             // a volume is being made from the same snapshot by somebody else, who will release it
             Err(error) if error.errno != Errno::BUSY => return Err(error),
             _ => {}
         }
     }
-    if own { source.remove_snapshot(snapshot).await } else { Ok(()) }
+    if own { mutation::remove_snapshot(Point::RemoveCloneSnapshot, source, snapshot).await } else { Ok(()) }
 }
 
 /// Removes an image with its backup markers and the given snapshots. An image that is gone counts as removed.
@@ -128,7 +130,7 @@ pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotI
         }
         image.close().await;
     }
-    remove_image(pool, &name, OnBusy::Fail).await?;
+    remove_image(Point::RemoveVolume, pool, &name, OnBusy::Fail).await?;
     Ok(())
 }
 
@@ -136,7 +138,7 @@ pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotI
 pub(crate) async fn extend(pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
     let image = pool.open(&volume_image(volume.0)).await?;
     if image.size().await? < size {
-        image.resize(size, false).await?;
+        mutation::resize(Point::GrowVolume, &image, size, false).await?;
     }
     image.close().await;
     Ok(())
@@ -145,7 +147,7 @@ pub(crate) async fn extend(pool: &Pool, volume: VolumeId, size: u64) -> Result<(
 /// Makes a snapshot of a volume.
 pub(crate) async fn create_snapshot(pool: &Pool, volume: VolumeId, snapshot: SnapshotId) -> Result<(), JobError> {
     let image = pool.open(&volume_image(volume.0)).await?;
-    let made = image.create_snapshot(&volume_snapshot(snapshot.0)).await;
+    let made = mutation::create_snapshot(Point::CreateSnapshot, &image, &volume_snapshot(snapshot.0)).await;
     image.close().await;
     match made {
         Err(error) if error.errno != Errno::EXISTS => Err(error.into()),
@@ -168,9 +170,9 @@ pub(crate) async fn delete_snapshot(pool: &Pool, volume: VolumeId, snapshot: Sna
 async fn remove_snapshot(image: &Image, name: &str) -> Result<(), JobError> {
     let removed = async {
         if image.is_protected(name).await? {
-            image.unprotect_snapshot(name).await?;
+            mutation::unprotect_snapshot(Point::UnprotectSnapshot, image, name).await?;
         }
-        image.remove_snapshot(name).await
+        mutation::remove_snapshot(Point::RemoveSnapshot, image, name).await
     };
     match removed.await {
         Err(error) if !error.is_not_found() => Err(error.into()),

@@ -1,5 +1,6 @@
 //! Creates of backups.
 
+use fail_points::Point;
 use sqlx::{FromRow, PgConnection};
 
 use super::{Worker, backup_row, reason, volume_row};
@@ -7,7 +8,7 @@ use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
 use crate::volumes::{self, Volume};
-use crate::{BackupId, Catalog, Result, SnapshotId, VolumeId, snapshots};
+use crate::{BackupId, Catalog, Result, SnapshotId, VolumeId, snapshots, transaction};
 
 /// What a worker needs to make a backup.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ impl Catalog {
                 .execute(&mut *tx)
                 .await?;
         }
-        tx.commit().await?;
+        transaction::commit(Point::BeginBackup, tx).await?;
         Ok(Some(BackupWork { backup, volume, source_ready, parents }))
     }
 
@@ -133,7 +134,7 @@ impl Catalog {
                 .await?;
         }
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishBackup, tx).await?;
         Ok(true)
     }
 
@@ -157,7 +158,7 @@ impl Catalog {
             release_source(&mut tx, &backup, volumes::Status::ErrorBackingUp).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FailBackup, tx).await?;
         Ok(())
     }
 }

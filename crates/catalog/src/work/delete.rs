@@ -1,11 +1,13 @@
 //! Deletes of backups.
 
+use fail_points::Point;
+
 use super::backup::backup_message;
 use super::{backup_row, reason};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
-use crate::{BackupId, Catalog, Result};
+use crate::{BackupId, Catalog, Result, transaction};
 
 /// What a worker needs to delete a backup.
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ impl Catalog {
         } else {
             Vec::new()
         };
-        tx.commit().await?;
+        transaction::commit(Point::BeginDelete, tx).await?;
         Ok(Some(DeleteWork { backup, service_metadata, unplaced, failed, elsewhere, sole_legacy: !others }))
     }
 
@@ -87,7 +89,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishDelete, tx).await?;
         Ok(())
     }
 
@@ -112,7 +114,7 @@ impl Catalog {
             messages::add(&mut tx, &backup_message(job, id, Action::DeleteBackup, Detail::DriverDeleteFailed)).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FailDelete, tx).await?;
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! Imports of backup records.
 
+use fail_points::Point;
+use sqlx::types::Json;
+use uuid::Uuid;
+
 use super::Worker;
 use crate::backups::Status;
 use crate::jobs::{self, Job, JobEnd};
-use crate::{BackupId, Catalog, Metadata, Result, SnapshotId, Time, VolumeId};
-
-use sqlx::types::Json;
-use uuid::Uuid;
+use crate::{BackupId, Catalog, Metadata, Result, SnapshotId, Time, VolumeId, transaction};
 
 /// What a record says of a backup, once it has been looked through. The rest of a record is dropped or
 /// overwritten (API spec 5.8).
@@ -102,7 +103,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishImport, tx).await?;
         Ok(true)
     }
 
@@ -123,7 +124,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FailImport, tx).await?;
         Ok(())
     }
 }

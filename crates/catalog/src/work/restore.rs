@@ -1,5 +1,6 @@
 //! Restores of backups.
 
+use fail_points::Point;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -9,7 +10,7 @@ use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
 use crate::volumes::{self, Volume};
-use crate::{BackupId, Catalog, Metadata, Result, VolumeId};
+use crate::{BackupId, Catalog, Metadata, Result, VolumeId, transaction};
 
 /// The user's key that names the backup a volume was restored from (API spec 5.6).
 const SOURCE_KEY: &str = "src_backup_id";
@@ -63,7 +64,7 @@ impl Catalog {
         let volume = volume_row(&mut tx, volume)
             .await?
             .filter(|volume| matches!(volume.status, volumes::Status::RestoringBackup | volumes::Status::Creating));
-        tx.commit().await?;
+        transaction::commit(Point::BeginRestore, tx).await?;
         Ok(Some(RestoreWork { backup, service_metadata, volume }))
     }
 
@@ -86,7 +87,7 @@ impl Catalog {
         let Some(backup) = backup else {
             leave_volume(&mut tx, volume, volumes::Status::Error).await?;
             jobs::end(&mut tx, job, JobEnd::Failed("the backup's status was changed during the restore")).await?;
-            tx.commit().await?;
+            transaction::commit(Point::FinishUnwantedRestore, tx).await?;
             return Ok(());
         };
         if let Some(row) = volume_row(&mut tx, volume).await? {
@@ -107,7 +108,7 @@ impl Catalog {
             .await?;
         }
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishRestore, tx).await?;
         Ok(())
     }
 
@@ -134,7 +135,7 @@ impl Catalog {
             messages::add(&mut tx, &backup_message(job, id, Action::RestoreBackup, detail)).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FailRestore, tx).await?;
         Ok(())
     }
 }

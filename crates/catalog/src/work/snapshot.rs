@@ -1,7 +1,9 @@
 //! Creates and deletes of volume snapshots.
 
+use fail_points::Point;
+
 use crate::jobs::{self, Job, JobEnd};
-use crate::{Catalog, Result, SnapshotId};
+use crate::{Catalog, Result, SnapshotId, transaction};
 
 impl Catalog {
     /// Records that a snapshot was made.
@@ -59,7 +61,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, how).await?;
-        tx.commit().await?;
+        transaction::commit(Point::EndSnapshot, tx).await?;
         Ok(())
     }
 }

@@ -1,11 +1,12 @@
 //! Creates, deletes and extends of volumes.
 
+use fail_points::Point;
 use sqlx::PgConnection;
 
 use super::volume_row;
 use crate::jobs::{self, Job, JobEnd};
 use crate::volumes::{self, Status, Volume};
-use crate::{Catalog, Result, SnapshotId, VolumeId};
+use crate::{Catalog, Result, SnapshotId, VolumeId, transaction};
 
 impl Catalog {
     /// A live volume, for a job about it.
@@ -45,7 +46,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishVolumeCreate, tx).await?;
         Ok(())
     }
 
@@ -57,7 +58,7 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         volumes::mark_deleted(&mut tx, id).await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishVolumeDelete, tx).await?;
         Ok(())
     }
 
@@ -85,7 +86,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FinishVolumeExtend, tx).await?;
         Ok(())
     }
 
@@ -104,7 +105,7 @@ impl Catalog {
             turn(&mut tx, id, from, to).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
-        tx.commit().await?;
+        transaction::commit(Point::FailVolume, tx).await?;
         Ok(())
     }
 }

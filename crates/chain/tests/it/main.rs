@@ -10,6 +10,8 @@
 //!
 //! All of them need a cluster: see [`cluster::conf`] for how to give them one.
 
+#![expect(clippy::disallowed_methods, reason = "tests change what they like")]
+
 #[cfg(test)]
 mod chains;
 #[cfg(test)]
