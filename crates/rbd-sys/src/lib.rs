@@ -211,6 +211,16 @@ unsafe extern "C" {
 
     pub fn rbd_metadata_get(image: rbd_image_t, key: *const c_char, value: *mut c_char, val_len: *mut size_t) -> c_int;
     pub fn rbd_metadata_set(image: rbd_image_t, key: *const c_char, value: *const c_char) -> c_int;
+    pub fn rbd_metadata_remove(image: rbd_image_t, key: *const c_char) -> c_int;
+    pub fn rbd_metadata_list(
+        image: rbd_image_t,
+        start: *const c_char,
+        max: u64,
+        keys: *mut c_char,
+        key_len: *mut size_t,
+        values: *mut c_char,
+        vals_len: *mut size_t,
+    ) -> c_int;
 
     // lets operations on a full pool or cluster fail (ENOSPC, EDQUOT) instead of blocking without end
     pub fn rados_set_pool_full_try(io: rados_ioctx_t);

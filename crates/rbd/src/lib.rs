@@ -19,6 +19,7 @@ mod diff;
 mod error;
 mod handle;
 mod image;
+mod image_metadata;
 mod pool;
 mod snapshot;
 

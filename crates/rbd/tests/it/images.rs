@@ -80,6 +80,28 @@ async fn metadata_is_kept_with_the_image() {
 }
 
 #[tokio::test]
+async fn metadata_is_listed_by_prefix_and_removed() {
+    let pool = pool().await;
+    let (name, image) = image(&pool, MIB).await;
+    image.set_metadata("conf_rbd_cache", "false").await.unwrap();
+    image.set_metadata("mine", "shorter than the prefix").await.unwrap();
+    // more than a page, with values larger than the first buffer has room for
+    let keys: Vec<String> = (0..150).map(|n| format!("mine.{n:03}")).collect();
+    for key in &keys {
+        image.set_metadata(key, &"v".repeat(10_000)).await.unwrap();
+    }
+    image.set_metadata("other", "behind").await.unwrap();
+    assert_eq!(image.metadata_keys("mine.").await.unwrap(), keys);
+    assert_eq!(image.metadata_keys("none.").await.unwrap(), Vec::<String>::new());
+
+    image.remove_metadata("mine.007").await.unwrap();
+    image.remove_metadata("mine.007").await.unwrap();
+    assert_eq!(image.metadata("mine.007").await.unwrap(), None);
+    assert_eq!(image.metadata_keys("mine.").await.unwrap().len(), 149);
+    remove(&pool, &name, image).await;
+}
+
+#[tokio::test]
 async fn a_clone_shows_its_parent_until_it_is_flattened() {
     let pool = pool().await;
     let (name, parent) = image(&pool, 12 * MIB).await;
