@@ -218,6 +218,9 @@ pub struct Job {
     pub takeovers: i32,
     /// The last step that an earlier attempt recorded.
     pub step: Option<String>,
+    /// The workers who lost it and may still write for it: they must be fenced before anything is done
+    /// ([`Catalog::lost_workers`]).
+    pub predecessors: Vec<String>,
 }
 
 /// What a candidate for a claim fulfils, besides its state: its kind is of the lane (`$3`), none of its keys is
@@ -248,6 +251,7 @@ struct JobRow {
     attempt: i32,
     takeovers: i32,
     step: Option<String>,
+    predecessors: Vec<String>,
     lock_keys: Vec<String>,
 }
 
@@ -369,10 +373,12 @@ impl Catalog {
                 " ORDER BY run_at, created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                  UPDATE jobs
                     SET state = 'running', worker = $1, lease_until = now() + $2 * interval '1 second',
+                        predecessors = CASE WHEN state = 'ready' OR worker = ANY(predecessors) THEN predecessors
+                                            ELSE predecessors || worker END,
                         attempt = attempt + 1, updated_at = now()
                   WHERE id = (SELECT id FROM lapsed UNION ALL SELECT id FROM ready)
               RETURNING id, spec, project_id, request_id, worker, attempt, attempt - handed_back AS takeovers, step,
-                        lock_keys"
+                        predecessors, lock_keys"
             ),
         )
         .bind(worker)
@@ -407,6 +413,7 @@ impl Catalog {
             attempt: row.attempt,
             takeovers: row.takeovers,
             step: row.step,
+            predecessors: row.predecessors,
         }))
     }
 

@@ -36,6 +36,7 @@ pub mod types;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod volumes;
 pub mod work;
+pub mod workers;
 
 pub use error::{Error, Result};
 pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, TransferId, UserId, VolumeId, VolumeTypeId};

@@ -14,3 +14,4 @@ mod snapshots;
 mod support;
 mod types;
 mod volumes;
+mod workers;
