@@ -24,9 +24,9 @@ class Person:
         self.auth = {"auth_url": login.auth_url, "username": login.user, "password": PASSWORD, "project_name": project,
                      "user_domain_name": "Default", "project_domain_name": "Default"}
 
-    def openstack(self, command: str, *arguments: str, at: str | None = None) -> Said:
-        """`at` is a microversion; without one the client chooses."""
-        return run("openstack", *command.split(), *arguments, more=self._environment(at))
+    def openstack(self, command: str, *arguments: str, at: str | None = None, more: dict[str, str] | None = None) -> Said:
+        """`at` is a microversion; without one the client chooses. `more` is in its environment."""
+        return run("openstack", *command.split(), *arguments, more=self._environment(at) | (more or {}))
 
     def cinder(self, command: str, *arguments: str, at: str | None = None) -> Said:
         return run("cinder", command, *arguments, more=self._environment(at))

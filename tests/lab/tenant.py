@@ -45,7 +45,7 @@ class Tenant:
 
     def clean(self) -> None:
         for volume in self.rest.get("/volumes/detail")["volumes"]:
-            if volume["status"] == "in-use":
+            if volume["status"] in ("in-use", "reserved", "attaching", "detaching"):
                 self.rest.post(f"/volumes/{volume['id']}/action", {"os-detach": {}})
                 self.rest.await_status("volume", volume["id"], "available")
         # Increments before what they build on. Imported ones may all be of the same second.

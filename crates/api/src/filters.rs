@@ -33,7 +33,8 @@ impl ResourceFilters {
 impl Default for ResourceFilters {
     /// The reference's defaults.
     fn default() -> Self {
-        let defaults: [(&str, &[&str]); 5] = [
+        let defaults: [(&str, &[&str]); 6] = [
+            ("attachment", &["volume_id", "status", "instance_id", "attach_status"]),
             ("backup", &["name", "status", "volume_id"]),
             ("message", &["resource_uuid", "resource_type", "event_id", "request_id", "message_level"]),
             ("snapshot", &["name", "status", "volume_id", "metadata", "availability_zone", "consumes_quota"]),

@@ -87,6 +87,7 @@
 
 mod base64;
 mod call;
+mod connection;
 mod endpoint;
 mod fault;
 mod filters;
@@ -115,6 +116,7 @@ mod unroutable;
 mod versions;
 mod wording;
 
+pub use connection::Connection;
 pub use filters::ResourceFilters;
 pub use openapi::openapi;
 pub use router::router;

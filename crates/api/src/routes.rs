@@ -1,5 +1,6 @@
 //! The routes, one module for each kind of record, one handler in each file.
 
+mod attachments;
 mod backups;
 mod extensions;
 mod limits;
@@ -18,6 +19,7 @@ use crate::router::Routes;
 /// Every route.
 pub(crate) fn all() -> Routes {
     Routes::new()
+        .merge(attachments::routes())
         .merge(backups::routes())
         .merge(extensions::routes())
         .merge(limits::routes())

@@ -8,6 +8,7 @@ use axum::http::Uri;
 use catalog::Catalog;
 use identity::{Authenticator, Context, Policy};
 
+use crate::connection::Connection;
 use crate::fault::ApiError;
 use crate::filters::ResourceFilters;
 use crate::throttle::Throttle;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub availability_zone: String,
     /// Where new volumes are, as `host@backend#pool`.
     pub volume_host: String,
+    /// How hosts reach the cluster of the volumes.
+    pub connection: Connection,
     /// The filters that callers who are not administrators may use.
     pub resource_filters: ResourceFilters,
     /// How long requests that are being answered may go on after the server was told to stop.
@@ -40,6 +43,7 @@ impl Default for Settings {
             requests_per_second: None,
             availability_zone: "nova".to_owned(),
             volume_host: "cindervault@rbd#volumes".to_owned(),
+            connection: Connection::default(),
             resource_filters: ResourceFilters::default(),
             drain: Duration::from_secs(30),
         }

@@ -21,7 +21,7 @@ pub use extend::ExtendRejected;
 pub use metadata::MetadataRejected;
 pub use read::{TABLE, VolumeView};
 pub use record::{Status, Volume};
-pub use reserve::ReserveRejected;
+pub use reserve::{DetachingRejected, ReserveRejected};
 pub use reset::{Reset, ResetRejected};
 pub use retype::{Retype, RetypeRejected};
 pub use summary::Summary;

@@ -1,6 +1,7 @@
 //! The `cindervault` program: command line, configuration, wiring and shutdown. Everything else is in the
 //! crates below it.
 
+mod ceph_conf;
 mod check;
 mod cli;
 mod commands;

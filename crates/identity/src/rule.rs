@@ -78,6 +78,16 @@ rules! {
     VolumeDetach = "volume_extension:volume_actions:detach", Member;
     VolumeReserve = "volume_extension:volume_actions:reserve", Member;
     VolumeUnreserve = "volume_extension:volume_actions:unreserve", Member;
+    VolumeBeginDetaching = "volume_extension:volume_actions:begin_detaching", Member;
+    VolumeRollDetaching = "volume_extension:volume_actions:roll_detaching", Member;
+    AttachmentCreate = "volume:attachment_create", Member;
+    AttachmentUpdate = "volume:attachment_update", Member;
+    AttachmentDelete = "volume:attachment_delete", Member;
+    AttachmentComplete = "volume:attachment_complete", Member;
+    MultiattachBootable = "volume:multiattach_bootable_volume", Member;
+    VolumeImageMetadataShow = "volume_extension:volume_image_metadata:show", Reader;
+    VolumeImageMetadataSet = "volume_extension:volume_image_metadata:set", Member;
+    VolumeImageMetadataRemove = "volume_extension:volume_image_metadata:remove", Member;
     VolumeRetype = "volume:retype", Member;
     VolumeUpdateReadonly = "volume:update_readonly_flag", Member;
     VolumeSetBootable = "volume_extension:volume_actions:set_bootable", Member;

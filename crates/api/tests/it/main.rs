@@ -4,12 +4,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on has failed")]
 
+mod attachments;
 mod backups_change;
 mod backups_create;
 mod backups_list;
 mod backups_records;
 mod backups_restore;
 mod backups_show;
+mod image_metadata;
 mod messages;
 mod neighbours;
 mod openapi;

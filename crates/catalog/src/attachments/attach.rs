@@ -64,7 +64,7 @@ impl Catalog {
         if !may {
             return Ok(Err(AttachRejected::Status(volume.status)));
         }
-        if to.mode == Mode::ReadWrite && volume.admin_metadata.get("readonly").is_some_and(|flag| flag == "True") {
+        if to.mode == Mode::ReadWrite && volume.is_readonly() {
             return Ok(Err(AttachRejected::Readonly));
         }
         let attachment = sqlx::query_scalar(

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::page::Scope;
-use crate::volumes::{self, Status};
+use crate::volumes;
 use crate::{Catalog, Result, VolumeId};
 
 /// Why a volume was not detached.
@@ -47,21 +47,7 @@ impl Catalog {
         {
             return Ok(Err(DetachRejected::NoSuchAttachment(attachment)));
         }
-        if attached.len() <= 1 {
-            sqlx::query(
-                "UPDATE volumes
-                    SET status = CASE WHEN status IN ('in-use', 'detaching', 'attaching') THEN $2 ELSE status END,
-                        previous_status = CASE WHEN status IN ('backing-up', 'extending') AND previous_status = 'in-use'
-                                               THEN $2 ELSE previous_status END,
-                        updated_at = now()
-                  WHERE id = $1",
-            )
-            .bind(id)
-            .bind(Status::Available)
-            .execute(&mut *tx)
-            .await?;
-            super::forget_mode(&mut tx, id).await?;
-        }
+        super::settle(&mut tx, id).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

@@ -72,10 +72,13 @@ impl Catalog {
 }
 
 async fn attached(tx: &mut PgConnection, id: VolumeId) -> Result<bool> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM attachments WHERE volume_id = $1 AND detached_at IS NULL)")
-        .bind(id)
-        .fetch_one(tx)
-        .await?)
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM attachments
+                         WHERE volume_id = $1 AND detached_at IS NULL AND status = 'attached')",
+    )
+    .bind(id)
+    .fetch_one(tx)
+    .await?)
 }
 
 async fn without_snapshots(tx: &mut PgConnection, id: VolumeId) -> Result<bool> {

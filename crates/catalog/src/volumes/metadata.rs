@@ -1,9 +1,9 @@
-//! A volume's metadata (API spec 11.1).
+//! A volume's metadata, the user's and what is known of its image (API spec 11.1).
 
 use sqlx::types::Json;
 
-use super::Status;
 use super::record::lock_in;
+use super::{Status, Volume};
 use crate::page::Scope;
 use crate::{Catalog, Metadata, MetadataEdit, Result, VolumeId};
 
@@ -37,23 +37,58 @@ impl Catalog {
         edit: &MetadataEdit,
         seen: &(dyn Fn(&Metadata) -> bool + Sync),
     ) -> Result<std::result::Result<Metadata, MetadataRejected>> {
+        self.edit(
+            id,
+            scope,
+            |volume| if seen(&volume.metadata) { Ok(volume.metadata) } else { Err(MetadataRejected::Changed) },
+            edit,
+            "UPDATE volumes SET metadata = $2, updated_at = now() WHERE id = $1",
+        )
+        .await
+    }
+
+    /// Changes what is known of the image that a volume was made from. Returns what stands there afterwards.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn edit_volume_image_metadata(
+        &self,
+        id: VolumeId,
+        scope: &Scope,
+        edit: &MetadataEdit,
+    ) -> Result<std::result::Result<Metadata, MetadataRejected>> {
+        self.edit(
+            id,
+            scope,
+            |volume| Ok(volume.image_metadata),
+            edit,
+            "UPDATE volumes SET image_metadata = $2, updated_at = now() WHERE id = $1",
+        )
+        .await
+    }
+
+    async fn edit(
+        &self,
+        id: VolumeId,
+        scope: &Scope,
+        read: impl FnOnce(Volume) -> std::result::Result<Metadata, MetadataRejected>,
+        edit: &MetadataEdit,
+        write: &'static str,
+    ) -> Result<std::result::Result<Metadata, MetadataRejected>> {
         let mut tx = self.pool.begin().await?;
         let Some(volume) = lock_in(&mut tx, id, scope).await? else { return Ok(Err(MetadataRejected::NotFound)) };
-        if !seen(&volume.metadata) {
-            return Ok(Err(MetadataRejected::Changed));
+        let status = volume.status;
+        let mut metadata = match read(volume) {
+            Ok(metadata) => metadata,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
+        if matches!(status, Status::Maintenance | Status::Uploading) {
+            return Ok(Err(MetadataRejected::Status(status)));
         }
-        if matches!(volume.status, Status::Maintenance | Status::Uploading) {
-            return Ok(Err(MetadataRejected::Status(volume.status)));
-        }
-        let mut metadata = volume.metadata;
         if !edit.apply(&mut metadata) {
             return Ok(Err(MetadataRejected::NoSuchKey));
         }
-        sqlx::query("UPDATE volumes SET metadata = $2, updated_at = now() WHERE id = $1")
-            .bind(id)
-            .bind(Json(&metadata))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(write).bind(id).bind(Json(&metadata)).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(Ok(metadata))
     }

@@ -59,7 +59,8 @@ pub static TABLE: Table = Table {
             "attach_status",
             // no EXISTS, for which Postgres might look all attachments through
             "COALESCE((SELECT 'attached' FROM attachments AS a
-                        WHERE a.volume_id = v.id AND a.detached_at IS NULL LIMIT 1), 'detached')",
+                        WHERE a.volume_id = v.id AND a.detached_at IS NULL AND a.status = 'attached' LIMIT 1),
+                       'detached')",
             Kind::Text,
         ),
         Column::nullable("migration_status", "v.migration_status", Kind::Text),

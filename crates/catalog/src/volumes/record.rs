@@ -59,6 +59,13 @@ text_enum! {
     }
 }
 
+impl Status {
+    /// Whether something failed: such a volume is not to be used.
+    pub(crate) fn is_broken(self) -> bool {
+        self.as_str().contains("error")
+    }
+}
+
 /// A volume's row.
 #[derive(Debug, Clone, FromRow)]
 pub struct Volume {
@@ -115,6 +122,13 @@ pub struct Volume {
     pub launched_at: Option<Time>,
     /// When it was deleted.
     pub deleted_at: Option<Time>,
+}
+
+impl Volume {
+    /// Whether it may only be attached for reading.
+    pub fn is_readonly(&self) -> bool {
+        self.admin_metadata.get("readonly").is_some_and(|flag| flag == "True")
+    }
 }
 
 /// The select list of [`Volume`] over the alias `v`.

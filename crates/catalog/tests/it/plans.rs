@@ -10,6 +10,7 @@ mod rows;
 use std::future::Future;
 use std::time::Duration;
 
+use catalog::attachments::{self, NewAttachment};
 use catalog::backups::{self, BackupChange, NewBackup, NewImport, Restore, Target};
 use catalog::jobs::{JobEnd, Lane};
 use catalog::page::{Column, Direction, Filter, Query, Scope, Table};
@@ -75,8 +76,14 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
+/// Attachments are found through their volumes: a page of a project's reads its volumes, one of all projects' everything.
+const ATTACHMENT: Kind =
+    Kind { name: "attachment", table: &attachments::TABLE, ordered: &[], selected: &[], selected_everywhere: &[] };
+
 /// The number of the records that pages begin after, in the middle of their project.
 const MIDDLE: i64 = 10_123;
+/// The attachment among them, which is live.
+const MIDDLE_ATTACHMENT: i64 = 12_123;
 /// The backup among them; it is of the volume of that number, and an increment.
 const MIDDLE_BACKUP: i64 = 90_123;
 
@@ -114,7 +121,12 @@ impl Watched {
 
     /// The record of this kind in the middle of the project.
     async fn middle(&self, kind: &str) -> Uuid {
-        rows::id(&self.sql, kind, if kind == "backup" { MIDDLE_BACKUP } else { MIDDLE }).await
+        let number = match kind {
+            "backup" => MIDDLE_BACKUP,
+            "attachment" => MIDDLE_ATTACHMENT,
+            _ => MIDDLE,
+        };
+        rows::id(&self.sql, kind, number).await
     }
 
     fn own(&self) -> Scope {
@@ -132,6 +144,7 @@ impl Watched {
             "backup" => page!(backups),
             "volume" => page!(volumes),
             "snapshot" => page!(snapshots),
+            "attachment" => page!(attachments),
             _ => page!(messages),
         }
     }
@@ -175,7 +188,7 @@ fn sorted(scope: Scope, column: &'static Column, direction: Direction, marker: O
 }
 
 async fn a_page_of_a_project_costs_a_page_in_the_orders_with_an_index_and_the_project_in_others(watched: &mut Watched) {
-    for kind in &KINDS {
+    for kind in KINDS.iter().chain([&ATTACHMENT]) {
         let middle = watched.middle(kind.name).await;
         for column in kind.table.columns {
             let allowed = if kind.ordered.contains(&column.key) { PAGE } else { PROJECT };
@@ -212,7 +225,7 @@ async fn value_of_middle(watched: &Watched, kind: &Kind, column: &Column) -> Opt
 }
 
 async fn a_filter_reads_nobody_elses_rows(watched: &mut Watched) {
-    for kind in &KINDS {
+    for kind in KINDS.iter().chain([&ATTACHMENT]) {
         for column in kind.table.columns {
             let value = value_of_middle(watched, kind, column).await.unwrap_or_else(|| "none".to_owned());
             let allowed = if kind.selected.contains(&column.key) { PAGE } else { PROJECT };
@@ -288,11 +301,13 @@ async fn one_record_costs_a_few_rows(watched: &mut Watched) {
     let volume = VolumeId(watched.middle("volume").await);
     let snapshot = SnapshotId(watched.middle("snapshot").await);
     let message = MessageId(watched.middle("message").await);
+    let attachment = watched.middle("attachment").await;
     for scope in [watched.own(), Scope::Every] {
         assert!(watched.within("a backup", FEW, catalog.backup(backup, &scope)).await.is_some());
         assert!(watched.within("a volume", FEW, catalog.volume(volume, &scope)).await.is_some());
         assert!(watched.within("a snapshot", FEW, catalog.snapshot(snapshot, &scope)).await.is_some());
         assert!(watched.within("a message", FEW, catalog.message(message, &scope)).await.is_some());
+        assert!(watched.within("an attachment", FEW, catalog.attachment(attachment, &scope)).await.is_some());
     }
     watched.within("a record's dependents", FEW, catalog.count_dependents(backup)).await;
     let change = BackupChange { name: Some(Some("new".to_owned())), ..BackupChange::default() };
@@ -318,6 +333,12 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
     let (user, place) = (UserId::from("alice"), placement());
     let volume = VolumeId(watched.middle("volume").await);
     rows::make_available(&watched.sql, volume.0).await;
+
+    let new = NewAttachment { volume, instance_uuid: Some(Uuid::new_v4()), mode: None, connector: None };
+    let reserved = watched.within("an attachment", FEW, catalog.create_attachment(&new, &own)).await.unwrap();
+    assert!(watched.within("its completion", FEW, catalog.complete_attachment(reserved.id, &own)).await);
+    let left = watched.within("its end", FEW, catalog.delete_attachment(reserved.id, &own)).await.unwrap();
+    assert!(left.is_empty());
 
     let new = NewBackup { project: project.clone(), incremental: true, force: true, ..new_backup(volume) };
     let made = watched.within("a create", PROJECT, catalog.create_backup(&new, &own, None)).await.unwrap();

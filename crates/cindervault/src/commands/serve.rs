@@ -13,10 +13,9 @@ use tokio_util::task::TaskTracker;
 use worker::Worker;
 use worker::ceph::Ceph;
 
-use crate::check;
 use crate::commands::upkeep;
 use crate::config::{AuthMode, Config};
-use crate::shutdown;
+use crate::{ceph_conf, check, shutdown};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +127,7 @@ fn api_settings(config: &Config) -> api::Settings {
         resource_filters: api::ResourceFilters::new(config.api.resource_filters.clone()),
         availability_zone: config.worker.zone.clone(),
         volume_host: format!("{}@{}#{}", config.host(), config.worker.backend, config.volumes.ceph.pool),
+        connection: ceph_conf::connection(&config.volumes.ceph),
         ..api::Settings::default()
     }
 }

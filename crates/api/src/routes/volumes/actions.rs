@@ -2,8 +2,10 @@
 
 mod attach;
 mod detach;
+mod detaching;
 mod extend;
 mod force_delete;
+mod image_metadata;
 mod reserve;
 mod reset_status;
 mod retype;
@@ -30,6 +32,11 @@ pub(super) fn routes() -> Routes {
             &update_readonly::UPDATE_READONLY,
         )
         .on("os-attach", Microversion::MIN, attach::attach, &attach::ATTACH)
-        .on("os-detach", Microversion::MIN, detach::detach, &detach::DETACH);
+        .on("os-detach", Microversion::MIN, detach::detach, &detach::DETACH)
+        .on("os-begin_detaching", Microversion::MIN, detaching::begin, &detaching::BEGIN)
+        .on("os-roll_detaching", Microversion::MIN, detaching::roll, &detaching::ROLL)
+        .on("os-set_image_metadata", Microversion::MIN, image_metadata::set, &image_metadata::SET)
+        .on("os-unset_image_metadata", Microversion::MIN, image_metadata::unset, &image_metadata::UNSET)
+        .on("os-show_image_metadata", Microversion::MIN, image_metadata::show, &image_metadata::SHOW);
     Routes::new().actions("/volumes/{id}/action", actions)
 }

@@ -7,6 +7,8 @@ mod edit;
 mod etag;
 mod show;
 
+pub(super) use edit::fixed;
+
 use crate::microversion::Microversion;
 use crate::router::Routes;
 

@@ -1,7 +1,7 @@
 //! Volumes in answers.
 
 use catalog::Metadata;
-use catalog::attachments::Attachment;
+use catalog::attachments::{self, Attachment};
 use catalog::volumes::{Status, VolumeView};
 use identity::Rule;
 use serde_json::{Map, Value, json};
@@ -61,7 +61,7 @@ static ATTACHMENT: Shape = Shape::Named(
         Field::new("server_id", Shape::OrNull(&Shape::Uuid)),
         Field::new("host_name", Shape::OrNull(&Shape::Text)),
         Field::new("device", Shape::OrNull(&Shape::Text)),
-        Field::new("attached_at", Shape::Time),
+        Field::new("attached_at", Shape::OrNull(&Shape::Time)),
     ]),
 );
 
@@ -100,7 +100,7 @@ pub(super) fn full(call: &Call, volume: &VolumeView) -> Value {
         view.insert("os-vol-mig-status-attr:migstat".to_owned(), json!(volume.migration_status));
         view.insert("os-vol-mig-status-attr:name_id".to_owned(), Value::Null);
     }
-    if !volume.image_metadata.is_empty() {
+    if !volume.image_metadata.is_empty() && call.may(Rule::VolumeImageMetadataShow, volume) {
         view.insert("volume_image_metadata".to_owned(), json!(volume.image_metadata));
     }
     Value::Object(view)
@@ -133,7 +133,7 @@ fn common(call: &Call, volume: &VolumeView) -> Map<String, Value> {
     put("replication_status", Value::Null);
     put("consistencygroup_id", Value::Null);
     put("multiattach", json!(volume.multiattach));
-    put("attachments", volume.attachments.iter().map(|attachment| attached(call, attachment)).collect());
+    put("attachments", attachments(call, volume));
     let admin = call.context.is_admin;
     if admin {
         put("migration_status", json!(volume.migration_status));
@@ -181,6 +181,12 @@ fn metadata(volume: &VolumeView) -> Metadata {
     all
 }
 
+/// Those that are complete.
+fn attachments(call: &Call, volume: &VolumeView) -> Value {
+    let complete = |attachment: &&Attachment| attachment.status == attachments::Status::Attached;
+    volume.attachments.iter().filter(complete).map(|attachment| attached(call, attachment)).collect()
+}
+
 fn attached(call: &Call, attachment: &Attachment) -> Value {
     json!({
         "id": attachment.volume_id,
@@ -189,6 +195,6 @@ fn attached(call: &Call, attachment: &Attachment) -> Value {
         "server_id": attachment.instance_uuid,
         "host_name": attachment.host_name.as_ref().filter(|_| call.context.is_admin),
         "device": attachment.mountpoint,
-        "attached_at": attachment.attached_at.to_string(),
+        "attached_at": attachment.attached_at.map(|at| at.to_string()),
     })
 }

@@ -30,8 +30,9 @@ pub(super) async fn load(sql: &PgPool) {
                 CASE i % 9 WHEN 0 THEN 'in-use' WHEN 1 THEN 'error' ELSE 'available' END, 'nova',
                 (SELECT id FROM volume_types), 'lab@rbd#volumes', jsonb_build_object('tier', (i % 3)::text), at(i)
            FROM generate_series(0, 19999) AS i",
-        "INSERT INTO attachments (volume_id, host_name, detached_at)
-         SELECT id('volume', i), 'node', CASE WHEN i % 9 > 0 THEN now() END FROM generate_series(0, 19999) AS i",
+        "INSERT INTO attachments (id, volume_id, host_name, created_at, detached_at)
+         SELECT id('attachment', i), id('volume', i), 'node', at(i), CASE WHEN i % 9 > 0 THEN now() END
+           FROM generate_series(0, 19999) AS i",
         "INSERT INTO snapshots (id, volume_id, project_id, user_id, name, size_gib, status, created_at)
          SELECT id('snapshot', i), id('volume', i % 20000), project(i), 'alice', 'snapshot-' || i / 500 % 20, 1,
                 CASE i % 9 WHEN 0 THEN 'error' ELSE 'available' END, at(i)

@@ -1,7 +1,7 @@
 //! `POST`, `PUT /volumes/{id}/metadata`, `PUT`, `DELETE /volumes/{id}/metadata/{key}` (API spec 11.1).
 
 use axum::http::StatusCode;
-use catalog::volumes::MetadataRejected;
+use catalog::volumes::{MetadataRejected, Status};
 use catalog::{Metadata, MetadataEdit, VolumeId};
 use identity::Rule;
 use serde_json::json;
@@ -71,14 +71,17 @@ async fn edit(call: &Call, change: &MetadataEdit, rule: Rule) -> Result<Metadata
     edited.map_err(|rejected| match rejected {
         MetadataRejected::NotFound => missing(volume.id),
         MetadataRejected::NoSuchKey => no_such_key(volume.id, call.param("key")),
-        MetadataRejected::Status(status) => {
-            let what = if matches!(change, MetadataEdit::Remove(_)) { "Deleting" } else { "Updating" };
-            ApiError::invalid_volume(format!("{what} volume metadata is not allowed for volumes in {status} status."))
-        }
+        MetadataRejected::Status(status) => fixed(change, status),
         MetadataRejected::Changed => {
             ApiError::fault(StatusCode::PRECONDITION_FAILED, "The metadata does not match the If-Match header.")
         }
     })
+}
+
+/// 400 for a volume whose metadata can not be changed while it is in this status.
+pub(in super::super) fn fixed(change: &MetadataEdit, status: Status) -> ApiError {
+    let what = if matches!(change, MetadataEdit::Remove(_)) { "Deleting" } else { "Updating" };
+    ApiError::invalid_volume(format!("{what} volume metadata is not allowed for volumes in {status} status."))
 }
 
 /// 404 for a key.
