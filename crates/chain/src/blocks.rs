@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// The granularity at which zeroes and differences are found, bytes: what BlueStore allocates in.
-const BLOCK: u64 = 4096;
+/// The granularity at which zeroes and differences are found and data is summed, bytes: what BlueStore allocates in.
+pub(crate) const BLOCK: u64 = 4096;
 
 /// A gap between two runs of data that is shorter than this is written with them, bytes: one larger write
 /// costs less than two, and the gap holds the right bytes.

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use rbd::{DiffMode, Extent, Features, Image, Layout};
 
+use crate::blocks::BLOCK;
 use crate::error::Result;
-use crate::extents::union;
+use crate::extents::{align, union};
 
 /// How much of an image the first diff call covers, bytes: some hundred objects, so that its list stays small.
 const STRIDE: u64 = 1 << 30;
@@ -106,6 +107,10 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
     changes: [Option<&'a Change>; 2],
+    /// Each range must begin at a multiple of this, bytes.
+    period: u64,
+    /// Looked at whatever the diffs say.
+    besides: Option<Extent>,
     first_stride: u64,
     stride: u64,
     at: u64,
@@ -119,11 +124,27 @@ impl<'a> Walk<'a> {
         let (one_period, other_period) = (one.layout.period(), other.map_or(1, |change| change.layout.period()));
         let period = common_multiple(one_period, other_period);
         let stride = STRIDE.next_multiple_of(period);
-        Self { changes: [Some(one), other], first_stride: stride, stride, at: 0, end }
+        Self { changes: [Some(one), other], period, besides: None, first_stride: stride, stride, at: 0, end }
     }
 
-    /// The extents of the next range, with where that range ends. `None` at the end. Ranges grow where little is
-    /// found.
+    /// The walk finds this, too.
+    pub(crate) fn and(mut self, extent: Extent) -> Self {
+        self.besides = Some(extent);
+        self
+    }
+
+    /// The smallest multiple of `length` at which the walk can go on.
+    pub(crate) fn grain(&self, length: u64) -> u64 {
+        common_multiple(self.period, length)
+    }
+
+    /// Goes on at `offset`, a multiple of the grain.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        self.at = offset.min(self.end);
+    }
+
+    /// The extents of the next range, in whole blocks, with where that range ends. `None` at the end. Ranges grow
+    /// where little is found.
     pub(crate) async fn next(&mut self) -> Result<Option<(Vec<Extent>, u64)>> {
         if self.at >= self.end {
             return Ok(None);
@@ -133,7 +154,15 @@ impl<'a> Walk<'a> {
         let lists = futures_util::future::try_join(extents_of(one, range.clone()), extents_of(other, range.clone()));
         let (one, other) = lists.await?;
         self.at = range.end;
-        let found = union(one, &other);
+        let mut found = union(one, &other);
+        if let Some(besides) = self.besides
+            && besides.offset < range.end
+            && besides.end() > range.start
+        {
+            let (start, end) = (besides.offset.max(range.start), besides.end().min(range.end));
+            found = union(found, &[Extent { offset: start, len: end - start }]);
+        }
+        let found = align(&found, BLOCK, range.clone());
         // twice a multiple of the period is one
         self.stride = match self.stride * 2 {
             longer if found.len() <= FEW && longer <= LONGEST_STRIDE => longer,

@@ -9,6 +9,8 @@ use fail_points::Point;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::journal::Journal;
+
 /// A named step of an operation. Recorded before it is taken, so that whoever takes the job over knows how
 /// far it may have come; each can be taken again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,6 +119,8 @@ pub struct Control {
     pub recorder: Recorder,
     /// Asked before something is removed that a successor could have made.
     pub prover: Prover,
+    /// What earlier attempts have finished, and where to record what this one does.
+    pub journal: Journal,
 }
 
 impl fmt::Debug for Control {
@@ -134,6 +138,7 @@ impl Control {
             budget,
             recorder: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
             prover: Box::new(|| Box::pin(std::future::ready(Ok(())))),
+            journal: Journal::none(),
         }
     }
 

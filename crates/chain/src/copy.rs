@@ -1,43 +1,79 @@
-//! The copy pipeline: extents in, the same bytes on the target out.
+//! One copy: the bytes that a walk finds, brought from one image to another.
 //!
-//! ```text
-//! walk (blocking thread, a stride ahead) ─► extents cut at the target's object borders
-//!   ─► up to the budget's bytes in flight: read → look for zeroes → write | write_zeroes ─► flush
-//! ```
-//!
-//! One pipeline serves full and incremental backups and every restore; they differ in the walk and in what
-//! is known of the target. A piece always ends up as the source's bytes, whatever the diff said about it,
-//! because what is written is what was read.
-
-use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! Full and incremental backups and every restore are this copy; they differ in the walk, in what is known of the
+//! target, and in what is done with the sums of what is read. A piece always ends up as the source's bytes,
+//! whatever the diff said about it, because what is written is what was read.
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use futures_util::{FutureExt, pin_mut};
 use rbd::{Extent, Image, Layout};
-use tokio::sync::mpsc;
+use tokio::sync::OnceCell;
 
 use crate::blocks::{Action, Target, runs};
 use crate::change::Walk;
-use crate::control::{Control, Interrupted, Progress};
+use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::extents::split;
 use crate::mutation;
-
-/// How many pieces of one copy may be in flight, besides the bound on their bytes: small pieces cost
-/// requests, not memory.
-const DEPTH: usize = 64;
+use crate::pipeline::{Passed, Piece, Pipeline};
+use crate::sums::{Deltas, REGION, add, region_of, subtract};
+use crate::table::Table;
 
 /// What is known of the target before the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// It is a hole from end to end.
+    /// It is a hole from end to end, or holds a part of what is copied and nothing else.
     Empty,
     /// Nothing.
     Nothing,
     /// Nothing, and it is worth reading it first so as to write only what differs.
     WorthReading,
+}
+
+/// What is done with the sums of what is read.
+#[derive(Debug)]
+pub(crate) enum Sums<'a> {
+    /// They are not needed.
+    Ignored,
+    /// They are taken of an image that had none.
+    Taken,
+    /// What has become of them since the parent's restore point is taken.
+    BroughtForward(&'a Before<'a>),
+    /// They must be these.
+    Expected(&'a Table),
+    /// What is read must be what this snapshot of the volume holds or, where it is not, have these sums.
+    Compared(&'a Image, Option<&'a Table>),
+}
+
+/// The parent's restore point, opened when its content is first needed.
+#[derive(Debug)]
+pub(crate) struct Before<'a> {
+    pool: &'a rbd::Pool,
+    name: &'a str,
+    point: &'a str,
+    /// Its size, bytes.
+    size: u64,
+    image: OnceCell<Image>,
+}
+
+impl<'a> Before<'a> {
+    pub(crate) fn new(pool: &'a rbd::Pool, name: &'a str, point: &'a str, size: u64) -> Self {
+        Self { pool, name, point, size, image: OnceCell::new() }
+    }
+
+    /// What it held in a range; nothing behind its end.
+    async fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
+        let len = len.min(self.size.saturating_sub(offset));
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let open = async || match self.pool.open_read_only(self.name, Some(self.point)).await {
+            Err(error) if error.is_not_found() => {
+                Err(Error::SourceVanished { image: format!("{}/{}", self.pool.name(), self.name) })
+            }
+            opened => Ok(opened?),
+        };
+        Ok(self.image.get_or_try_init(open).await?.read(offset, length(len)).await?)
+    }
 }
 
 /// A copy from one open image to another.
@@ -46,15 +82,9 @@ pub(crate) struct Copy<'a> {
     pub(crate) from: &'a Image,
     pub(crate) to: &'a Image,
     pub(crate) known: Known,
-}
-
-/// What a copy did, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Moved {
-    /// In extents that were looked at.
-    pub(crate) examined: u64,
-    /// Written, holes made included.
-    pub(crate) written: u64,
+    pub(crate) sums: Sums<'a>,
+    /// What the journal calls this copy, if a later attempt may go on from the middle of it.
+    pub(crate) what: Option<&'a str>,
 }
 
 impl Copy<'_> {
@@ -63,85 +93,53 @@ impl Copy<'_> {
     /// After an error nothing of the copy is in flight any more.
     ///
     /// # Errors
-    /// Ceph failed, or the operation was interrupted.
-    pub(crate) async fn run(&self, mut walk: Walk<'_>, control: &Control) -> Result<Moved> {
+    /// Ceph failed, the operation was interrupted, or what was read is not what it must be.
+    pub(crate) async fn run(&self, walk: Walk<'_>, control: &Control) -> Result<Passed> {
         let (source, target) = futures_util::try_join!(self.from.layout(), self.to.layout())?;
-        let total = target.size;
-        control.progress.send_replace(Progress { examined: 0, copied: 0, total });
-        let examined = AtomicU64::new(0);
-        let written = AtomicU64::new(0);
-
-        // one stride is diffed while the one before is copied
-        let (strides, mut found) = mpsc::channel::<(Vec<Extent>, u64)>(1);
-        let produce = async move {
-            while let Some(stride) = walk.next().await? {
-                if strides.send(stride).await.is_err() {
-                    break; // the consumer failed and says why
-                }
-            }
-            Ok::<(), Error>(())
+        let (expected, beside) = match self.sums {
+            Sums::Expected(table) => (Some(table), 0),
+            Sums::BroughtForward(_) | Sums::Compared(..) => (None, 1),
+            Sums::Ignored | Sums::Taken => (None, 0),
         };
-        let consume = async {
-            let mut in_flight = FuturesUnordered::new();
-            let end = loop {
-                let Some((extents, reached)) = drive(&mut in_flight, found.recv()).await? else { break Ok(()) };
-                for piece in split(&extents, target.period(), total) {
-                    control.check()?;
-                    while in_flight.len() >= DEPTH {
-                        if let Some(done) = in_flight.next().await {
-                            done?;
-                        }
-                    }
-                    let need = if self.known == Known::WorthReading { 2 * piece.len } else { piece.len };
-                    let granted = drive(&mut in_flight, control.budget.take(need)).await?;
-                    let (examined, written) = (&examined, &written);
-                    in_flight.push(async move {
-                        let moved = self.piece(piece, source, target).await?;
-                        drop(granted);
-                        examined.fetch_add(piece.len, Ordering::Relaxed);
-                        written.fetch_add(moved, Ordering::Relaxed);
-                        Ok::<(), Error>(())
-                    });
-                    let copied = written.load(Ordering::Relaxed);
-                    control.progress.send_replace(Progress { examined: piece.offset, copied, total });
-                }
-                let copied = written.load(Ordering::Relaxed);
-                control.progress.send_replace(Progress { examined: reached.min(total), copied, total });
-            };
-            while let Some(done) = in_flight.next().await {
-                done?;
-            }
-            end
+        let pipeline = Pipeline {
+            name: self.from.path(),
+            control,
+            total: target.size,
+            period: target.period(),
+            weight: 1 + beside + u64::from(self.known == Known::WorthReading),
+            expected,
+            fail_fast: true,
+            what: self.what,
         };
-        let cancelled = control.cancel.cancelled().map(|()| Err::<((), ()), Error>(Interrupted::Cancelled.into()));
-        let work = futures_util::future::try_join(produce, consume);
-        pin_mut!(work, cancelled);
-        let outcome = futures_util::future::select(work, cancelled).await.factor_first().0;
+        let passed = Box::pin(pipeline.run(walk, |piece| self.piece(piece, source, target))).await;
         // writes that were submitted end in librbd's order: after a flush none is in flight
         let flushed = mutation::flush(self.to).await;
-        outcome?;
+        let passed = passed?;
         flushed?;
-        let moved = Moved { examined: examined.load(Ordering::Relaxed), written: written.load(Ordering::Relaxed) };
-        control.progress.send_replace(Progress { examined: total, copied: moved.written, total });
-        Ok(moved)
+        Ok(passed)
     }
 
-    /// Brings one piece over; says how many bytes of the target were written.
-    async fn piece(&self, piece: Extent, source: Layout, target: Layout) -> Result<u64> {
-        let len = usize::try_from(piece.len).unwrap_or(usize::MAX);
-        let available = usize::try_from(source.size.saturating_sub(piece.offset)).unwrap_or(usize::MAX).min(len);
+    /// Brings one piece over.
+    async fn piece(&self, piece: Extent, source: Layout, target: Layout) -> Result<Piece> {
+        let len = length(piece.len);
+        let available = length(source.size.saturating_sub(piece.offset)).min(len);
         let read = async {
             if available == 0 {
                 return Ok(Vec::with_capacity(len));
             }
-            self.from.read(piece.offset, available).await
+            Ok(self.from.read(piece.offset, available).await?)
         };
         let held = async {
-            if self.known == Known::WorthReading { self.to.read(piece.offset, len).await.map(Some) } else { Ok(None) }
+            match self.known {
+                Known::WorthReading => Ok(Some(self.to.read(piece.offset, len).await?)),
+                Known::Empty | Known::Nothing => Ok(None),
+            }
         };
-        let (mut data, held) = futures_util::try_join!(read, held)?;
+        let (mut data, held, beside) = futures_util::try_join!(read, held, self.beside(piece, target.size))?;
         data.resize(len, 0);
         debug_assert!(piece.end() <= target.size);
+        let deltas = self.sum(piece, &data, &beside, source.size, target.size).await?;
+        drop(beside);
         let actions = runs(
             piece.offset,
             &data,
@@ -169,28 +167,82 @@ impl Copy<'_> {
         while let Some(done) = writes.next().await {
             done?;
         }
-        Ok(written)
+        Ok(Piece { written, deltas })
+    }
+
+    /// What has to be known besides the piece to say what becomes of the sums.
+    async fn beside(&self, piece: Extent, size: u64) -> Result<Vec<u8>> {
+        match self.sums {
+            Sums::BroughtForward(before) => {
+                if whole_region(piece, size) {
+                    return Ok(Vec::new());
+                }
+                // where the image was made smaller, what lay behind its end goes with the last piece
+                let end = if piece.end() == size { piece.end().next_multiple_of(REGION) } else { piece.end() };
+                before.read(piece.offset, end - piece.offset).await
+            }
+            Sums::Compared(marker, _) => {
+                let size = marker.size().await?;
+                let len = piece.len.min(size.saturating_sub(piece.offset));
+                if len == 0 { Ok(Vec::new()) } else { Ok(marker.read(piece.offset, length(len)).await?) }
+            }
+            Sums::Ignored | Sums::Taken | Sums::Expected(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// What a piece does to the sums.
+    async fn sum(&self, piece: Extent, data: &[u8], beside: &[u8], source: u64, target: u64) -> Result<Deltas> {
+        let mut deltas = Deltas::new();
+        match self.sums {
+            Sums::Ignored => {}
+            Sums::Taken | Sums::Expected(_) => add(&mut deltas, piece.offset, data),
+            Sums::BroughtForward(_) => {
+                add(&mut deltas, piece.offset, data);
+                subtract(&mut deltas, piece.offset, beside);
+                if whole_region(piece, target) {
+                    deltas.entry(region_of(piece.offset)).or_default().whole = true;
+                }
+            }
+            Sums::Compared(marker, table) => {
+                let same = data.len() >= beside.len()
+                    && data[..beside.len()] == *beside
+                    && crate::blocks::is_zero(&data[beside.len()..]);
+                if !same {
+                    self.must_be_whole(piece, marker, table, source).await?;
+                }
+            }
+        }
+        Ok(deltas)
+    }
+
+    /// Makes sure that it is the volume's snapshot that has changed, and not the backup.
+    async fn must_be_whole(&self, piece: Extent, marker: &Image, table: Option<&Table>, size: u64) -> Result<()> {
+        let image = self.from.path().to_owned();
+        let Some(table) = table else {
+            return Err(Error::Differs { image, snapshot: marker.path().to_owned(), offset: piece.offset });
+        };
+        for region in region_of(piece.offset)..=region_of(piece.end() - 1) {
+            let offset = region * REGION;
+            let mut deltas = Deltas::new();
+            let len = REGION.min(size.saturating_sub(offset));
+            if len > 0 {
+                add(&mut deltas, offset, &self.from.read(offset, length(len)).await?);
+            }
+            if deltas.remove(&region).unwrap_or_default().sum != table.sum(region) {
+                return Err(Error::Damaged { image, offset, regions: 1 });
+            }
+        }
+        tracing::warn!(marker = marker.path(), backup = %image, offset = piece.offset,
+            "the volume's own snapshot differs from the backup, whose checksum is right");
+        Ok(())
     }
 }
 
-/// Waits for `future` while the operations in flight go on; the first that fails ends the wait.
-async fn drive<T, F>(in_flight: &mut FuturesUnordered<F>, future: impl Future<Output = T>) -> Result<T>
-where
-    F: Future<Output = Result<()>>,
-{
-    pin_mut!(future);
-    loop {
-        if in_flight.is_empty() {
-            return Ok(future.await);
-        }
-        tokio::select! {
-            biased;
-            done = in_flight.next() => {
-                if let Some(done) = done {
-                    done?;
-                }
-            }
-            value = &mut future => return Ok(value),
-        }
-    }
+/// Whether a piece is all that there is of its region.
+fn whole_region(piece: Extent, size: u64) -> bool {
+    piece.offset.is_multiple_of(REGION) && piece.len <= REGION && (piece.len == REGION || piece.end() == size)
+}
+
+fn length(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -21,16 +21,17 @@ use fail_points::Point;
 use rbd::{Errno, Features, Image, Pool, Snapshot};
 use uuid::Uuid;
 
-use crate::Pools;
-use crate::change::{Change, Walk};
+use self::content::{Content, Recorded, Target};
 use crate::control::{Control, Step};
-use crate::copy::{Copy, Known, Moved};
-use crate::delete;
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
 use crate::mutation;
 use crate::names::{Marker, base_image, volume_snapshot};
+use crate::pipeline::Passed;
 use crate::point::{BaseRef, RestorePoint, markers, only_marker, still_there};
+use crate::{Pools, delete, table};
+
+mod content;
 
 /// What base images have: the features that Cinder gives them (format spec 1.6).
 const BASE_FEATURES: Features =
@@ -75,6 +76,8 @@ struct Start {
     base: String,
     /// The parent's restore point on the base: its name and its id.
     point: (String, u64),
+    /// The image's size at it, bytes.
+    size: u64,
     /// The snapshot of the volume's image with the same content: its name and its id.
     from: (String, u64),
 }
@@ -106,20 +109,20 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         }
     };
     // the marker is made before anything else: without one nothing can have been committed
-    let begun =
-        request.snapshot.is_some() || only_marker(&source, &source.snapshots().await?, request.backup)?.is_some();
-    if begun && let Some(done) = find_commit(pools, request).await? {
+    let begun = begun_at(request, &source).await?;
+    if begun.is_some()
+        && let Some(done) = find_commit(pools, request).await?
+    {
         return finish(pools, request, control, done).await;
     }
     let start = choose_start(pools, request, &source, first).await?;
     let own_base = base_image(request.volume, request.backup);
 
-    let mut known = Known::Nothing;
     let base = if let Some(start) = &start {
         start.base.clone()
     } else {
         control.step(Step::BaseImage).await?;
-        known = prepare_base(&pools.backups, &own_base, source.size().await?, control).await?;
+        prepare_base(&pools.backups, &own_base, &source, begun, control).await?;
         own_base
     };
 
@@ -131,12 +134,14 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
 
     control.step(Step::Copy).await?;
     // closing gives a watch and perhaps a lock back, which takes a while: beside the copy
-    let copying = Box::pin(copy(pools, request, control, start.as_ref(), &point, &target, known));
+    let copying = Box::pin(content::copy(pools, request, control, start.as_ref(), &point, &target));
     let (copied, ()) = tokio::join!(copying, source.close());
-    let (size, moved) = copied?;
+    let Content { size, passed, sums } = copied?;
     let to = target.to;
 
     control.step(Step::Commit).await?;
+    // before the commit, so that what is there has its checksums
+    record_sums(&to, request.backup, &sums, size, &passed).await?;
     let committed = commit(&to, marker.name(), control).await?;
     let needed: Vec<u64> = start.iter().map(|start| start.point.1).chain([committed]).collect();
     let base_id = to.id().await?;
@@ -145,7 +150,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         marker: marker.name().to_owned(),
         parent: start.map(|start| start.parent),
         size,
-        written: moved.written,
+        written: passed.written,
     };
     // the name must lead to what was written: to the base itself, with parent and new restore point
     let name = done.base.clone();
@@ -155,22 +160,19 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     done
 }
 
-/// The base that is written to.
-struct Target {
-    to: Image,
-    /// Its head, only for reading, where an increment needs it and it has the size of the source.
-    head: Option<Image>,
-}
-
-impl Target {
-    async fn open(pools: &Pools, base: &str, incremental: bool, size: u64) -> Result<Self> {
-        let to = pools.backups.open(base).await?;
-        let head = if incremental && to.size().await? == size {
-            Some(pools.backups.open_read_only(base, None).await?)
-        } else {
-            None
-        };
-        Ok(Self { to, head })
+/// Records the checksums of what is about to be committed.
+async fn record_sums(base: &Image, backup: Uuid, sums: &Recorded, size: u64, passed: &Passed) -> Result<()> {
+    let parent = match sums {
+        Recorded::Not => return Ok(()),
+        Recorded::Whole => None,
+        Recorded::Since(parent) => Some(parent),
+    };
+    match table::write(base, backup, parent, size, &passed.deltas).await {
+        Err(error @ Error::BadSums { .. }) => {
+            tracing::warn!(%backup, %error, "the backup is made without checksums: those of its parent are damaged");
+            Ok(())
+        }
+        other => other,
     }
 }
 
@@ -238,52 +240,6 @@ async fn make_snapshot(what: Snap, image: &Image, name: &str) -> Result<u64> {
         tracing::warn!(error = %left, image = image.path(), "the snapshot that could not be made may be left");
     }
     Err(error)
-}
-
-/// Brings the base's head to what the volume held at `point`; returns the size then and what was moved.
-async fn copy(
-    pools: &Pools,
-    request: &Request,
-    control: &Control,
-    start: Option<&Start>,
-    point: &str,
-    target: &Target,
-    known: Known,
-) -> Result<(u64, Moved)> {
-    let to = &target.to;
-    let open_from = async { Ok(pools.volumes.open_read_only(&request.image, Some(point)).await?) };
-    let open_start = async {
-        let Some(start) = start else { return Ok::<_, Error>(None) };
-        Ok(Some((start, pools.volumes.open_read_only(&request.image, Some(&start.from.0)).await?)))
-    };
-    let (from, start) = futures_util::try_join!(open_from, open_start)?;
-    let (size, id) = futures_util::try_join!(from.size(), from.id())?;
-    let end = from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point);
-    let end = end.ok_or_else(|| Error::SourceVanished { image: from.path().to_owned() })?.id;
-    let resized = to.size().await? != size;
-    if resized {
-        mutation::resize(Point::ResizeBase, to, size, true).await?;
-    }
-    let Some((start, start_image)) = start else {
-        let content = Change::content_of(&from).await?;
-        let moved = Copy { from: &from, to, known }.run(Walk::new(&content, None, size), control).await?;
-        still_there(&pools.volumes, &request.image, &id, &[end]).await?;
-        return Ok((size, moved));
-    };
-    let leftover = async {
-        let head = match &target.head {
-            Some(head) if !resized => head.clone(),
-            // opened after the resize, which is part of what the head differs by
-            _ => pools.backups.open_read_only(&start.base, None).await?,
-        };
-        Change::beyond(&start.point.0, &head).await
-    };
-    let changed = Change::between(&start_image, &start.from.0, &from);
-    let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
-    let known = if changed.has_suspects() { Known::WorthReading } else { known };
-    let moved = Copy { from: &from, to, known }.run(Walk::new(&changed, Some(&leftover), size), control).await?;
-    still_there(&pools.volumes, &request.image, &id, &[start.from.1, end]).await?;
-    Ok((size, moved))
 }
 
 async fn finish(pools: &Pools, request: &Request, control: &Control, done: Created) -> Result<Created> {
@@ -407,15 +363,32 @@ async fn choose_start(
             continue;
         }
         let from = (from.name.clone(), from.id);
-        return Ok(Some(Start { parent: parent.backup, base: point.base, point: (snapshot, id), from }));
+        return Ok(Some(Start {
+            parent: parent.backup,
+            base: point.base,
+            point: (snapshot, id),
+            size: point.size,
+            from,
+        }));
     }
     Ok(None)
 }
 
-/// Makes the base image of a full backup, in place of one that an interrupted attempt left half-filled.
-async fn prepare_base(pool: &Pool, name: &str, size: u64, control: &Control) -> Result<Known> {
+/// The id of the snapshot to copy from, if an earlier attempt may have begun to.
+async fn begun_at(request: &Request, source: &Image) -> Result<Option<u64>> {
+    let snapshots = source.snapshots().await?;
+    Ok(match request.snapshot {
+        Some(snapshot) => Some(require_snapshot(source, &snapshots, snapshot)?.id),
+        None => only_marker(source, &snapshots, request.backup)?.map(|marker| marker.id),
+    })
+}
+
+/// Makes the base image of a full backup. One that an interrupted attempt left half-filled is kept where the
+/// journal says how far it was filled from the snapshot `from`, and made anew otherwise.
+async fn prepare_base(pool: &Pool, name: &str, source: &Image, from: Option<u64>, control: &Control) -> Result<()> {
+    let size = source.size().await?;
     match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
-        Ok(()) => return Ok(Known::Empty),
+        Ok(()) => return Ok(()),
         Err(error) if error.errno == Errno::EXISTS => {}
         Err(error) => return Err(error.into()),
     }
@@ -423,12 +396,18 @@ async fn prepare_base(pool: &Pool, name: &str, size: u64, control: &Control) -> 
     if markers(&image.snapshots().await?).next().is_some() {
         return Err(Error::BaseTaken { image: image.path().to_owned() });
     }
+    if let Some(from) = from
+        && let what = content::full_copy(&image.id().await?, &source.id().await?, from)
+        && control.journal.of(&what).is_some()
+    {
+        return Ok(());
+    }
     image.close().await;
     // never to the trash: what stays in use is perhaps being filled by the worker that took this job over
     control.prove().await?;
     delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
     mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await?;
-    Ok(Known::Empty)
+    Ok(())
 }
 
 /// The marker's name and the snapshot of the volume's image to copy from.

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use fail_points::Point;
 use rbd::{Errno, Pool};
+use uuid::Uuid;
 
-use crate::Pools;
 use crate::control::{Control, Step};
 use crate::error::{Error, Result};
-use crate::mutation;
 use crate::names::{base_image, legacy_base_image, metadata_object};
 use crate::point::{BaseRef, markers, only_marker};
+use crate::{Pools, mutation, table};
 
 /// How long removing an image that is watched is tried before it goes to the trash: the watch of a client
 /// that died is dropped after 30 s; two of those (format spec 5.2).
@@ -107,7 +107,9 @@ async fn remove_from_base(
 
     if let Some(own) = &own {
         control.step(Step::RemovePoint).await?;
-        remove_point(pool, name, own, &path).await?;
+        let kept: Vec<Uuid> =
+            markers(&snapshots).map(|(marker, _)| marker.backup()).filter(|id| *id != backup).collect();
+        remove_point(pool, name, own, &path, &kept).await?;
         deleted.point = true;
     }
     if others > 0 {
@@ -139,7 +141,8 @@ fn owns(request: &Request, name: &str, had_point: bool) -> bool {
         || (!request.failed && reference.base.as_deref() == Some(name))
 }
 
-async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str) -> Result<()> {
+/// Removes a restore point, and the checksums that those that are kept do not need.
+async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str, kept: &[Uuid]) -> Result<()> {
     let image = pool.open(name).await?;
     if image.is_protected(snapshot).await? {
         match mutation::unprotect_snapshot(Point::UnprotectPoint, &image, snapshot).await {
@@ -154,6 +157,13 @@ async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str) -> Re
         Ok(()) => {}
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(error.into()),
+    }
+    if !kept.is_empty() {
+        match table::sweep(&image, kept).await {
+            // those of another backup are damaged: that is told when it is read
+            Err(error @ Error::BadSums { .. }) => tracing::warn!(%error, "checksums of a deleted backup may be left"),
+            other => other?,
+        }
     }
     image.close().await;
     Ok(())

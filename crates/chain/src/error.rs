@@ -69,6 +69,49 @@ pub enum Error {
         /// The backup.
         backup: Uuid,
     },
+    /// What a backup holds is not what its checksums say.
+    #[error(
+        "the data of {image} is damaged: it differs from the checksums that were recorded with the backup, first at \
+         byte {offset}, in {regions} places of 4 MiB so far"
+    )]
+    Damaged {
+        /// `pool/image@snapshot`.
+        image: String,
+        /// Where the first difference begins, bytes, a multiple of 4 MiB.
+        offset: u64,
+        /// How many places of 4 MiB were found to differ.
+        regions: usize,
+    },
+    /// What a backup holds is not what the volume held.
+    #[error("the data of {image} differs from what the volume's own snapshot {snapshot} holds, at byte {offset}")]
+    Differs {
+        /// `pool/image@snapshot` of the backup.
+        image: String,
+        /// `pool/image@snapshot` of the volume.
+        snapshot: String,
+        /// Where the difference was found: the first byte of the piece that was compared.
+        offset: u64,
+    },
+    /// The restore point is not as large as it was when it was made.
+    #[error("the backup in {image} was cut: it has {found} bytes instead of {expected}")]
+    Truncated {
+        /// `pool/image@snapshot`.
+        image: String,
+        /// Its size now, bytes.
+        found: u64,
+        /// Its size when it was made, bytes.
+        expected: u64,
+    },
+    /// The recorded checksums can not be read.
+    #[error("the checksums {key} of {image} can not be read: {reason}")]
+    BadSums {
+        /// `pool/image`.
+        image: String,
+        /// The key in the image's metadata.
+        key: String,
+        /// Why.
+        reason: String,
+    },
     /// Two snapshots claim to be the backup.
     #[error("{image} has {count} restore points of backup {backup}: it can not be told which is right")]
     AmbiguousRestorePoint {
@@ -136,5 +179,18 @@ impl Error {
     /// Whether the operation was stopped from outside rather than having failed.
     pub fn is_interruption(&self) -> bool {
         matches!(self, Self::Interrupted(_))
+    }
+
+    /// Whether the backup itself is damaged: reading it again will not help.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Differs { .. }
+                | Self::Truncated { .. }
+                | Self::BadSums { .. }
+                | Self::NoBase { .. }
+                | Self::NoRestorePoint { .. }
+        )
     }
 }

@@ -1,5 +1,7 @@
 //! Arithmetic on lists of extents.
 
+use std::ops::Range;
+
 use rbd::Extent;
 
 /// The union of two ascending lists, as an ascending list without overlaps or touching neighbours.
@@ -32,6 +34,22 @@ pub(crate) fn split(extents: &[Extent], period: u64, end: u64) -> Vec<Extent> {
     pieces
 }
 
+/// Makes an ascending list larger, so that each extent begins and ends at a multiple of `grain` or at an end of
+/// `within`.
+pub(crate) fn align(extents: &[Extent], grain: u64, within: Range<u64>) -> Vec<Extent> {
+    let mut aligned: Vec<Extent> = Vec::with_capacity(extents.len());
+    for extent in extents {
+        let start = (extent.offset / grain * grain).max(within.start);
+        let end = extent.end().next_multiple_of(grain).min(within.end);
+        match aligned.last_mut() {
+            Some(last) if start <= last.end() => last.len = last.len.max(end.saturating_sub(last.offset)),
+            _ if start < end => aligned.push(Extent { offset: start, len: end - start }),
+            _ => {}
+        }
+    }
+    aligned
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -56,6 +74,17 @@ mod tests {
             let merged = union(a, &b);
             prop_assert_eq!(bytes(&merged), expected);
             prop_assert!(merged.windows(2).all(|pair| pair[0].end() < pair[1].offset));
+        }
+
+        #[test]
+        fn alignment_covers_whole_blocks_and_no_others(a in lists(), grain in 1_u64..20, blocks in 1_u64..30) {
+            let within = 0..blocks * grain;
+            let kept: Vec<Extent> = union(a, &[]).into_iter().filter(|extent| extent.end() <= within.end).collect();
+            let aligned = align(&kept, grain, within.clone());
+            let expected: BTreeSet<u64> =
+                bytes(&kept).iter().flat_map(|at| at / grain * grain..at / grain * grain + grain).collect();
+            prop_assert_eq!(bytes(&aligned), expected);
+            prop_assert!(aligned.windows(2).all(|pair| pair[0].end() < pair[1].offset));
         }
 
         #[test]

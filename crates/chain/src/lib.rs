@@ -13,8 +13,11 @@
 //! | [`delete`] | remove a restore point, and the base with the last one |
 //! | [`mutation`] | everything that changes something on Ceph, with fail points |
 //! | [`metadata`] | the object that carries the volume's metadata |
+//! | [`verify`] | read a backup back and compare it with its checksums |
 //! | `change` | which extents must be looked at |
-//! | `copy` | the one copy pipeline of all of these |
+//! | `pipeline`, `copy` | the one copy pipeline of all of these |
+//! | `journal`, `ledger` | how far a copy has come for good, so that a later attempt goes on from there |
+//! | `sums`, `table` | checksums, and where a backup's are kept |
 //!
 //! This crate knows nothing of Postgres and nothing of HTTP. Every function can be called again after it was
 //! interrupted anywhere: it looks at what is on disk first, and goes on from there.
@@ -27,14 +30,21 @@ pub mod create;
 pub mod delete;
 mod error;
 mod extents;
+mod journal;
+mod ledger;
 pub mod metadata;
 pub mod mutation;
 pub mod names;
+mod pipeline;
 mod point;
 pub mod restore;
+mod sums;
+mod table;
+pub mod verify;
 
 pub use control::{Budget, Control, Interrupted, Progress, Prover, Recorder, Step};
 pub use error::{Error, Result};
+pub use journal::{Finished, Journal, JournalWriter};
 pub use point::{BaseRef, RestorePoint};
 
 /// The pools that a job works on. They may be in different clusters.

@@ -101,6 +101,16 @@ pub async fn flatten(point: Point, image: &Image) -> Result<()> {
     around(point, image.flatten(), failure).await
 }
 
+/// Sets a value of an image's own metadata: [`Image::set_metadata`].
+pub(crate) async fn set_metadata(point: Point, image: &Image, key: &str, value: &str) -> Result<()> {
+    around(point, image.set_metadata(key, value), failure).await
+}
+
+/// Removes a value of an image's own metadata: [`Image::remove_metadata`].
+pub(crate) async fn remove_metadata(point: Point, image: &Image, key: &str) -> Result<()> {
+    around(point, image.remove_metadata(key), failure).await
+}
+
 /// Writes data: [`Image::write`].
 pub(crate) async fn write(image: &Image, offset: u64, data: Bytes) -> Result<()> {
     around(Point::CopyPiece, image.write(offset, data), failure).await

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::names::{Marker, base_image, legacy_base_image};
+use crate::table::Table;
 
 /// What the records say about where a backup is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +99,25 @@ impl BaseRef {
             Some(image) => Error::NoRestorePoint { image, backup: self.backup },
             None => Error::NoBase { images: names.join(", "), pool: pool.name().to_owned() },
         })
+    }
+}
+
+impl RestorePoint {
+    /// The checksums that were recorded when the backup was made; `base` is a handle on it.
+    ///
+    /// # Errors
+    /// They are damaged, the restore point is not as large as they say ([`Error::Truncated`]), or Ceph failed.
+    pub(crate) async fn sums(&self, base: &Image, backup: Uuid) -> Result<Option<Table>> {
+        if self.snapshot.is_none() {
+            return Ok(None);
+        }
+        let table = Table::read(base, backup).await?;
+        match &table {
+            Some(table) if table.size != self.size => {
+                Err(Error::Truncated { image: base.path().to_owned(), found: self.size, expected: table.size })
+            }
+            _ => Ok(table),
+        }
     }
 }
 

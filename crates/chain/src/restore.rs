@@ -8,7 +8,9 @@
 //! | still carries the point that the backup was made at | [`Plan::Repair`]: undo what changed since | what changed |
 //! | anything else | [`Plan::Compare`]: look at all that either holds, write what differs | reading both |
 //!
-//! A restore leaves no snapshot on the volume, never makes it smaller, and keeps holes holes.
+//! A restore leaves no snapshot on the volume, never makes it smaller, and keeps holes holes. What is read from the
+//! backup is compared with its checksums, or with what the volume's own snapshot says that it was, and a restore
+//! of anything else fails.
 
 use fail_points::Point;
 use rbd::{Image, Snapshot};
@@ -17,7 +19,7 @@ use uuid::Uuid;
 use crate::Pools;
 use crate::change::{Change, Walk};
 use crate::control::{Control, Step};
-use crate::copy::{Copy, Known};
+use crate::copy::{Copy, Known, Sums};
 use crate::error::{Error, Result};
 use crate::mutation;
 use crate::names::volume_snapshot;
@@ -67,7 +69,7 @@ pub async fn locate(backups: &rbd::Pool, reference: &BaseRef) -> Result<RestoreP
 /// Restores a backup. Can be repeated after an error or an interruption.
 ///
 /// # Errors
-/// The restore point is not there, the volume's image is not there, Ceph failed, or the operation was
+/// The restore point is not there or is damaged, the volume's image is not there, Ceph failed, or the operation was
 /// interrupted. The volume's content is then undefined.
 pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Result<Restored> {
     control.step(Step::Plan).await?;
@@ -93,27 +95,38 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
     let end = to.size().await?;
 
     let held = pools.volumes.open_read_only(&request.image, None).await?;
+    let table = point.sums(&from, request.reference.backup).await?;
     let marker = marked_at(&held, &request.reference, point.snapshot.as_deref(), size).await?;
     let everything = Change::content_of(&held).await?;
+    let (base_id, volume_id) = futures_util::try_join!(from.id(), held.id())?;
+    // what the journal calls this: from what, onto what, and how
+    let what = |plan: Plan, marker: Option<u64>| {
+        format!("{plan:?} {base_id}@{:?} -> {volume_id} from {marker:?}, {end} bytes", point.snapshot_id)
+    };
+    let checked = table.as_ref().map_or(Sums::Ignored, Sums::Expected);
     let (plan, moved) = if let Some(marker) = marker {
         let start = pools.volumes.open_read_only(&request.image, Some(&marker.name)).await?;
         let changed = Change::between(&start, &marker.name, &held).await?;
         let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
-        let copy = Copy { from: &from, to: &to, known };
+        let what = what(Plan::Repair, Some(marker.id));
+        let sums = Sums::Compared(&start, table.as_ref());
+        let copy = Copy { from: &from, to: &to, known, sums, what: Some(&what) };
         let moved = copy.run(Walk::new(&changed, None, end), control).await?;
-        still_there(&pools.volumes, &request.image, &held.id().await?, &[marker.id]).await?;
+        still_there(&pools.volumes, &request.image, &volume_id, &[marker.id]).await?;
         (Plan::Repair, moved)
     } else {
         let content = Change::content_of(&from).await?;
-        if Walk::new(&everything, None, end).finds_nothing().await? {
-            let copy = Copy { from: &from, to: &to, known: Known::Empty };
+        let (fill, compare) = (what(Plan::Fill, None), what(Plan::Compare, None));
+        // what an earlier attempt has filled is no reason to compare
+        if control.journal.of(&fill).is_some() || Walk::new(&everything, None, end).finds_nothing().await? {
+            let copy = Copy { from: &from, to: &to, known: Known::Empty, sums: checked, what: Some(&fill) };
             (Plan::Fill, copy.run(Walk::new(&content, None, end), control).await?)
         } else {
-            let copy = Copy { from: &from, to: &to, known: Known::WorthReading };
+            let copy = Copy { from: &from, to: &to, known: Known::WorthReading, sums: checked, what: Some(&compare) };
             (Plan::Compare, copy.run(Walk::new(&content, Some(&everything), end), control).await?)
         }
     };
-    still_there(&pools.backups, &point.base, &from.id().await?, point.snapshot_id.as_slice()).await?;
+    still_there(&pools.backups, &point.base, &base_id, point.snapshot_id.as_slice()).await?;
     to.close().await;
     let restored = Restored { plan, size, examined: moved.examined, written: moved.written };
     tracing::info!(backup = %request.reference.backup, image = %request.image, ?restored, "backup restored");
@@ -122,7 +135,12 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
 
 /// The snapshot of the volume at which its content was the backup's: the marker, or the volume snapshot that
 /// was backed up.
-async fn marked_at(held: &Image, reference: &BaseRef, point: Option<&str>, size: u64) -> Result<Option<Snapshot>> {
+pub(crate) async fn marked_at(
+    held: &Image,
+    reference: &BaseRef,
+    point: Option<&str>,
+    size: u64,
+) -> Result<Option<Snapshot>> {
     let Some(point) = point else { return Ok(None) };
     let snapshots = held.snapshots().await?;
     let marker = only_marker(held, &snapshots, reference.backup)?.filter(|marker| marker.name == point);

@@ -93,6 +93,10 @@ points! {
         CopyPiece = "copy.piece";
         /// What was written is made durable.
         CopyFlush = "copy.flush";
+        /// A part of the checksums is written.
+        WriteSums = "sums.write";
+        /// Checksums that nobody needs any more are removed.
+        RemoveSums = "sums.remove";
         /// The metadata object is written.
         WriteMetadata = "metadata.write";
         /// The metadata object is removed.

@@ -6,7 +6,7 @@
 //! | `world` | volumes and backups on the cluster, and beside each the bytes it must have |
 //! | `interrupt` | stops an operation at a chosen place |
 //! | `history` | random histories of a world |
-//! | `chains`, `deletion`, `restores`, `interruptions`, `vanishing`, `guests`, `space` | single cases, step by step |
+//! | `chains`, `damage`, `deletion`, `guests`, `interruptions`, `restores`, `resumed`, `space`, `vanishing` | single cases, step by step |
 //!
 //! All of them need a cluster: see [`cluster::conf`] for how to give them one.
 
@@ -16,6 +16,8 @@
 mod chains;
 #[cfg(test)]
 mod cluster;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod deletion;
 #[cfg(test)]
@@ -28,6 +30,8 @@ mod interrupt;
 mod interruptions;
 #[cfg(test)]
 mod restores;
+#[cfg(test)]
+mod resumed;
 #[cfg(test)]
 mod space;
 #[cfg(test)]

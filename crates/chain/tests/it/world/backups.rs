@@ -109,7 +109,8 @@ impl World {
     }
 
     /// Looks whether an attempt has left its marker; whoever finishes the backup will use it.
-    pub(super) async fn note_marker(&mut self, asked: &Asked) {
+    /// Remembers what the volume holds, if an attempt has made its marker just now.
+    pub(crate) async fn note_marker(&mut self, asked: &Asked) {
         let image = self.ceph.pools.volumes.open_read_only(&asked.request.image, None).await.unwrap();
         let snapshots = image.snapshots().await.unwrap();
         let carries =
@@ -228,6 +229,7 @@ impl World {
             let kept = allocated(&pools.backups.open_read_only(&from.base, Some(&from.marker)).await.unwrap()).await;
             let taken =
                 allocated(&pools.volumes.open_read_only(&self.volumes[target].image, None).await.unwrap()).await;
+            let kept = kept.next_multiple_of(4096); // what a restore writes is whole blocks
             assert!(taken <= kept, "the restored volume takes {taken} bytes, its backup {kept}");
         }
         target

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use chain::Control;
 use chain::names::{Marker, metadata_object, volume_snapshot};
+use chain::verify::{self, Verified};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rbd::{DiffMode, Image};
@@ -50,6 +52,26 @@ impl World {
         assert!(expected.is_empty(), "{} has lost {expected:?}", model.label);
     }
 
+    /// Every available backup has the checksums of what it holds.
+    pub(crate) async fn verify_backups(&self) {
+        for backup in 0..self.backups.len() {
+            let verified = Box::pin(self.verify(backup)).await;
+            let label = &self.backups[backup].label;
+            let verified = verified.unwrap_or_else(|error| panic!("{label}: {error}"));
+            assert!(verified.checksums, "{label} has no checksums");
+            assert_eq!(verified.size, self.backups[backup].bytes.len() as u64);
+            assert_eq!(verified.source, self.has_start(backup), "{label} and what it was made of");
+        }
+    }
+
+    /// Reads a backup back as the service does.
+    pub(crate) async fn verify(&self, backup: usize) -> chain::Result<Verified> {
+        let backup = &self.backups[backup];
+        let image = self.volumes[backup.volume].image.clone();
+        let request = verify::Request { reference: backup.reference.clone(), image };
+        verify::verify(&self.ceph.pools, &request, &Control::unattended(self.ceph.budget.clone())).await
+    }
+
     /// Every available backup can be read from its base, whole and right, and the bases hold nothing else.
     pub(crate) async fn check_backups(&mut self) {
         self.tally.bytes_checked += self.backups.iter().map(|backup| backup.bytes.len() as u64).sum::<u64>();
@@ -91,11 +113,15 @@ impl World {
             self.abandon(&failed).await;
         }
         self.check().await;
+        self.verify_backups().await;
         while !self.backups.is_empty() {
             let last = self.backups.len() == 1;
             let backup = rng.random_range(0..self.backups.len());
-            let deleted = self.delete(backup).await.unwrap();
+            let deleted = Box::pin(self.delete(backup)).await.unwrap();
             assert!(deleted.point && !deleted.trashed && (deleted.base || !last), "{deleted:?}");
+            if rng.random_ratio(1, 3) {
+                self.verify_backups().await; // nothing went that one of the others needs
+            }
         }
         self.nothing_is_left_of_the_backups().await;
         self.remove_volumes().await;
@@ -104,7 +130,7 @@ impl World {
 
     /// [`Self::end`], for those who do not care about the order.
     pub(crate) async fn finish(self) {
-        self.end(&mut StdRng::seed_from_u64(0)).await;
+        Box::pin(self.end(&mut StdRng::seed_from_u64(0))).await;
     }
 
     /// Removes the volumes, for those who made backups behind the world's back.

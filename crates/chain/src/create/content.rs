@@ -1,0 +1,130 @@
+//! Bringing the base's head to what the volume held at the backup's snapshot (step 4).
+
+use fail_points::Point;
+use rbd::{Extent, Image};
+
+use super::{Request, Start};
+use crate::blocks::BLOCK;
+use crate::change::{Change, Walk};
+use crate::control::Control;
+use crate::copy::{Before, Copy, Known, Sums};
+use crate::error::{Error, Result};
+use crate::pipeline::Passed;
+use crate::point::still_there;
+use crate::table::Index;
+use crate::{Pools, mutation};
+
+/// The base that is written to.
+pub(super) struct Target {
+    pub(super) to: Image,
+    /// Its head, only for reading, where an increment needs it and it has the size of the source.
+    head: Option<Image>,
+}
+
+impl Target {
+    pub(super) async fn open(pools: &Pools, base: &str, incremental: bool, size: u64) -> Result<Self> {
+        let to = pools.backups.open(base).await?;
+        let head = if incremental && to.size().await? == size {
+            Some(pools.backups.open_read_only(base, None).await?)
+        } else {
+            None
+        };
+        Ok(Self { to, head })
+    }
+}
+
+/// What was copied.
+pub(super) struct Content {
+    /// The volume's size then, bytes.
+    pub(super) size: u64,
+    pub(super) passed: Passed,
+    pub(super) sums: Recorded,
+}
+
+/// Which checksums can be recorded.
+pub(super) enum Recorded {
+    /// None: the parent has none.
+    Not,
+    /// Those of the whole image.
+    Whole,
+    /// What has become of the parent's.
+    Since(Index),
+}
+
+/// What the journal calls a full copy to the image `base` from the snapshot `point` of `volume`, all by their ids.
+pub(super) fn full_copy(base: &str, volume: &str, point: u64) -> String {
+    format!("full {base} <- {volume}@{point}")
+}
+
+/// Brings the base's head to what the volume held at `point`.
+pub(super) async fn copy(
+    pools: &Pools,
+    request: &Request,
+    control: &Control,
+    start: Option<&Start>,
+    point: &str,
+    target: &Target,
+) -> Result<Content> {
+    let to = &target.to;
+    let open_from = async { Ok(pools.volumes.open_read_only(&request.image, Some(point)).await?) };
+    let open_start = async {
+        let Some(start) = start else { return Ok::<_, Error>(None) };
+        let volume = pools.volumes.open_read_only(&request.image, Some(&start.from.0));
+        let (volume, index) = tokio::join!(volume, Index::read(to, start.parent));
+        Ok(Some((start, volume?, usable(index, start)?)))
+    };
+    let (from, start) = futures_util::try_join!(open_from, open_start)?;
+    let (size, id) = futures_util::try_join!(from.size(), from.id())?;
+    let end = from.snapshots().await?.into_iter().find(|snapshot| snapshot.name == point);
+    let end = end.ok_or_else(|| Error::SourceVanished { image: from.path().to_owned() })?.id;
+    let resized = to.size().await? != size;
+    if resized {
+        mutation::resize(Point::ResizeBase, to, size, true).await?;
+    }
+    let Some((start, start_image, index)) = start else {
+        let what = full_copy(&to.id().await?, &id, end);
+        let content = Change::content_of(&from).await?;
+        let copy = Copy { from: &from, to, known: Known::Empty, sums: Sums::Taken, what: Some(&what) };
+        let passed = copy.run(Walk::new(&content, None, size), control).await?;
+        still_there(&pools.volumes, &request.image, &id, &[end]).await?;
+        return Ok(Content { size, passed, sums: Recorded::Whole });
+    };
+    let leftover = async {
+        let head = match &target.head {
+            Some(head) if !resized => head.clone(),
+            // opened after the resize, which is part of what the head differs by
+            _ => pools.backups.open_read_only(&start.base, None).await?,
+        };
+        Change::beyond(&start.point.0, &head).await
+    };
+    let changed = Change::between(&start_image, &start.from.0, &from);
+    let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
+    let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
+    let before = Before::new(&pools.backups, &start.base, &start.point.0, start.size);
+    let sums = if index.is_some() { Sums::BroughtForward(&before) } else { Sums::Ignored };
+    let mut walk = Walk::new(&changed, Some(&leftover), size);
+    if index.is_some() && size < start.size && size > 0 {
+        // what lay behind the new end goes with the sum of the last block, whether or not that has changed
+        let offset = (size - 1) / BLOCK * BLOCK;
+        walk = walk.and(Extent { offset, len: size - offset });
+    }
+    let passed = Copy { from: &from, to, known, sums, what: None }.run(walk, control).await?;
+    still_there(&pools.volumes, &request.image, &id, &[start.from.1, end]).await?;
+    Ok(Content { size, passed, sums: index.map_or(Recorded::Not, Recorded::Since) })
+}
+
+/// The parent's checksums, if they can be read and are of the restore point that is there.
+fn usable(index: Result<Option<Index>>, start: &Start) -> Result<Option<Index>> {
+    let index = match index {
+        Err(error @ Error::BadSums { .. }) => {
+            tracing::warn!(%error, "the parent's checksums are damaged");
+            None
+        }
+        other => other?,
+    };
+    let usable = index.filter(|index| index.size == start.size);
+    if usable.is_none() {
+        tracing::info!(parent = %start.parent, "the parent has no checksums, so that this backup will have none");
+    }
+    Ok(usable)
+}
