@@ -84,6 +84,22 @@ def test_009_without_a_token(people):
     assert not {"openstack-api-version", "x-compute-request-id"} & set(answer.headers)
 
 
+def test_versions_documents_without_a_token(people):
+    people.nobody.send("GET", "/v3/").expect(200)
+    for path in ("/v3", f"/v3/{people.project}", f"/v3/{people.project}/"):
+        answer = people.nobody.send("GET", path)
+        assert answer.json["error"]["code"] == answer.status == 401, answer
+        assert "location" not in answer.headers
+    people.member.send("GET", f"/v3/{people.project}/").expect(200)
+
+
+def test_the_way_to_the_versions_document(people):
+    answer = people.member.send("GET", "/v3")
+    assert (answer.status, answer.headers["location"]) == (302, f"{people.member.base}/v3/"), answer
+    assert answer.headers["content-type"] == "text/plain; charset=utf8"
+    assert not {"openstack-api-version", "vary", "x-compute-request-id"} & set(answer.headers)
+
+
 def test_010_a_global_request_id_is_not_ours(api):
     sent = f"req-{uuid.uuid4()}"
     answer = api.get("/backups", headers={"X-Openstack-Request-Id": sent})

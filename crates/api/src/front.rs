@@ -28,8 +28,6 @@ use crate::{unroutable, versions};
 
 /// The largest body that is read, as the reference's default.
 const MAX_BODY: usize = 114_688;
-/// How long a client may take to send a body of at most [`MAX_BODY`].
-const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What is known of a request when its route is looked up.
 #[derive(Debug, Clone)]
@@ -59,7 +57,7 @@ pub(crate) async fn front(State(api): State<Api>, request: Request, next: Next) 
 
 async fn answer(api: &Api, request_id: &RequestId, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let body = match read(&parts.headers, body).await {
+    let body = match read(&parts.headers, body, api.settings().body_timeout).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -70,10 +68,26 @@ async fn answer(api: &Api, request_id: &RequestId, request: Request, next: Next)
         Place::Versions if reading => return versions::v3(&parts.headers, &links, request_id),
         Place::Health if reading => return versions::health(&parts.headers),
         Place::Description if reading => return versions::description(),
-        Place::Resource { project, path } => (project, path),
-        Place::Root | Place::Versions | Place::Health | Place::Description | Place::Nowhere => {
-            return unroutable::no_route(&parts.headers);
+        Place::VersionsUnslashed if reading => {
+            return match recognise(api, &parts.headers, None).await {
+                Ok(_) => versions::redirect(&links),
+                Err(error) => error.into_response(),
+            };
         }
+        Place::Project(project) if reading => {
+            return match recognise(api, &parts.headers, Some(&project)).await {
+                Ok(_) => versions::v3(&parts.headers, &links, request_id),
+                Err(error) => error.into_response(),
+            };
+        }
+        Place::Resource { project, path } => (project, path),
+        Place::Root
+        | Place::Versions
+        | Place::VersionsUnslashed
+        | Place::Project(_)
+        | Place::Health
+        | Place::Description
+        | Place::Nowhere => return unroutable::no_route(&parts.headers),
     };
     let context = match recognise(api, &parts.headers, project.as_deref()).await {
         Ok(context) => context,
@@ -89,12 +103,12 @@ async fn answer(api: &Api, request_id: &RequestId, request: Request, next: Next)
 }
 
 /// Reads the body, or says why not.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
+async fn read(headers: &HeaderMap, body: Body, within: Duration) -> Result<Bytes, Response> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(unroutable::too_large(headers));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
+    match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(unroutable::too_large(headers)),
         Ok(Err(_)) | Err(_) => Err(unroutable::no_body(headers)),

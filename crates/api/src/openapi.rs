@@ -114,8 +114,10 @@ fn document() -> Value {
     let mut components = Components::default();
     components.parameters.insert(parameters::VERSION.to_owned(), parameters::version());
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for (path, operation) in versions::DOCUMENTS {
-        let made = open(path, operation, &mut components);
+    let open = versions::OPEN.iter().map(|document| (document, false));
+    let guarded = versions::GUARDED.iter().map(|document| (document, true));
+    for ((path, operation), guarded) in open.chain(guarded) {
+        let made = outside(path, operation, guarded, &mut components);
         paths.entry((*path).to_owned()).or_default().insert("get".to_owned(), made);
     }
     for route in routes::all().iter() {
@@ -150,13 +152,16 @@ fn document() -> Value {
     })
 }
 
-/// A document that needs no token.
-fn open(path: &str, operation: &'static Operation, components: &mut Components) -> Value {
+/// A document beside the API's resources.
+fn outside(path: &str, operation: &'static Operation, guarded: bool, components: &mut Components) -> Value {
     let mut described = begin(path, "get", operation.summary);
     described["tags"] = json!(["versions"]);
-    described["security"] = json!([]);
+    if !guarded {
+        described["security"] = json!([]);
+    }
     let mut responses = done(&[operation], true, components);
-    for status in refusals::of_document(operation.refusals) {
+    let unauthorized = guarded.then_some(StatusCode::UNAUTHORIZED);
+    for status in refusals::of_document(operation.refusals).chain(unauthorized) {
         responses.insert(status.as_str().to_owned(), components.refusal(status));
     }
     described["responses"] = json!(responses);
@@ -206,7 +211,10 @@ fn summary(route: &Route) -> &'static str {
 
 fn begin(path: &str, method: &str, summary: &str) -> Value {
     let words = path.split('/').map(|part| part.trim_matches(['{', '}']).replace(['-', '.'], "_"));
-    let id = std::iter::once(method.to_owned()).chain(words.filter(|word| !word.is_empty())).collect::<Vec<_>>();
+    // what is behind a slash has another name than what is not
+    let index = (path.len() > 1 && path.ends_with('/')).then(|| "index".to_owned());
+    let words = words.filter(|word| !word.is_empty()).chain(index);
+    let id = std::iter::once(method.to_owned()).chain(words).collect::<Vec<_>>();
     let mut all: Vec<Value> = parameters::of_path(path).collect();
     all.push(json!({ "$ref": format!("#/components/parameters/{}", parameters::VERSION) }));
     json!({ "operationId": id.join("_"), "summary": summary, "parameters": all })

@@ -9,8 +9,12 @@ pub(crate) enum Place {
     Health,
     /// `/openapi.json`: what can be asked.
     Description,
-    /// `/v3`, with or without a project and nothing behind it: the versions document.
+    /// `/v3/`: the versions document.
     Versions,
+    /// `/v3`: the way to `/v3/`, for who has a token.
+    VersionsUnslashed,
+    /// `/v3/` and a project, and nothing behind it: the versions document, for who has a token.
+    Project(String),
     /// Something under `/v3`.
     Resource {
         /// The project in the URL.
@@ -30,7 +34,7 @@ impl Place {
             "/" | "" => return Self::Root,
             "/healthcheck" => return Self::Health,
             "/openapi.json" => return Self::Description,
-            "/v3" => return Self::Versions,
+            "/v3" => return Self::VersionsUnslashed,
             path => match path.strip_prefix("/v3/") {
                 Some(rest) => rest,
                 None => return Self::Nowhere,
@@ -40,7 +44,7 @@ impl Place {
         let (project, resource) =
             if is_project(first) { (Some(first), behind.unwrap_or_default()) } else { (None, rest) };
         if resource.is_empty() {
-            return Self::Versions;
+            return project.map_or(Self::Versions, |project| Self::Project(project.to_owned()));
         }
         let resource = resource.strip_suffix(".json").unwrap_or(resource);
         Self::Resource { project: project.map(str::to_owned), path: format!("/{resource}") }
@@ -64,7 +68,11 @@ mod tests {
         fn any_path_is_some_place(text in "[^?#]{0,40}|([0-9a-f-]{0,9}/?){0,4}(\\.json)?") {
             Place::of(&text);
             match Place::of(&format!("/v3/{text}")) {
-                Place::Versions => proptest::prop_assert!(is_project(text.trim_end_matches('/')) || text.is_empty()),
+                Place::Versions => proptest::prop_assert!(text.is_empty()),
+                Place::Project(project) => {
+                    proptest::prop_assert!(is_project(&project));
+                    proptest::prop_assert_eq!(text.strip_suffix('/').unwrap_or(&text), project);
+                }
                 Place::Resource { project, path } => {
                     proptest::prop_assert!(path.starts_with('/'));
                     let project = project.map(|project| format!("/{project}")).unwrap_or_default();
@@ -83,10 +91,10 @@ mod tests {
             ("/", Place::Root),
             ("/healthcheck", Place::Health),
             ("/openapi.json", Place::Description),
-            ("/v3", Place::Versions),
+            ("/v3", Place::VersionsUnslashed),
             ("/v3/", Place::Versions),
-            ("/v3/0a", Place::Versions),
-            ("/v3/0a/", Place::Versions),
+            ("/v3/0a", Place::Project("0a".to_owned())),
+            ("/v3/0a/", Place::Project("0a".to_owned())),
             ("/v2/0a/backups", Place::Nowhere),
             ("/v33", Place::Nowhere),
             ("/v3/backups", resource(None, "/backups")),

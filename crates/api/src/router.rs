@@ -93,9 +93,23 @@ impl Routes {
         self
     }
 
+    /// What can be shown could be edited in a form, had the API any: the reference knows these paths, and answers
+    /// them as a resource does (API spec 1.5). They are in no description.
+    fn forms(&self) -> impl Iterator<Item = Route> {
+        static FORM: Operation = Operation::refused("There are no forms.");
+        let shown = self.iter().filter(|route| route.method == Method::GET && route.path.ends_with("/{id}"));
+        let none = async |_| Err(ApiError::no_resource());
+        shown.map(move |route| Route {
+            method: Method::GET,
+            path: format!("{}/edit", route.path),
+            endpoint: Endpoint::plain(Microversion::MIN, none, &FORM),
+        })
+    }
+
     /// The table that requests are looked up in.
     fn into_router(self) -> Router<Api> {
-        self.0.into_iter().fold(Router::new(), |router, Route { method, path, endpoint }| {
+        let forms: Vec<Route> = self.forms().collect();
+        self.0.into_iter().chain(forms).fold(Router::new(), |router, Route { method, path, endpoint }| {
             let handler = move |State(api): State<Api>, request: Request| {
                 let endpoint = endpoint.clone();
                 async move { endpoint.answer(api, request).await }

@@ -1,33 +1,64 @@
 //! Serving the API on a socket.
 
-use axum::Router;
-use axum::serve::ListenerExt;
+use std::pin::pin;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::serve::{Listener, ListenerExt};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
 use crate::router::router;
 use crate::state::Api;
 
 /// Serves until told to stop, then lets the requests that are being answered finish, for as long as the
-/// settings say.
-///
-/// # Errors
-/// The socket failed.
-pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken) -> std::io::Result<()> {
-    let drain = api.settings().drain;
-    let service: Router = router(&api);
+/// settings say. A connection that fails concerns nobody else.
+pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken) {
+    let settings = api.settings();
+    let mut http = http1::Builder::new();
+    // without a timer there is no end to the time for headers, and a few clients can keep every socket
+    http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout);
+    let service = router(&api).map_request(|request: Request<Incoming>| request.map(Body::new));
+    let service = TowerToHyperService::new(service);
     // answers are small and wanted at once; a socket that is gone already says so when it is read
-    let listener = listener.tap_io(|socket| _ = socket.set_nodelay(true));
-    let server = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let gave_up = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        result = server => result,
-        () = gave_up => {
-            tracing::warn!("some requests were still being answered when the time to stop was over");
-            Ok(())
-        }
+    let mut listener = listener.tap_io(|socket| _ = socket.set_nodelay(true));
+    let (connections, over) = (TaskTracker::new(), CancellationToken::new());
+    loop {
+        let socket = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            (socket, _) = listener.accept() => socket,
+        };
+        let connection = http.serve_connection(TokioIo::new(socket), service.clone());
+        let (shutdown, over) = (shutdown.clone(), over.clone());
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        ended = connection => ended,
+                        () = over.cancelled() => Ok(()),
+                    }
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended before its time");
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(settings.drain, connections.wait()).await.is_err() {
+        tracing::warn!("some requests were still being answered when the time to stop was over");
+        over.cancel();
+        connections.wait().await;
     }
 }

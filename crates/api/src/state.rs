@@ -33,6 +33,10 @@ pub struct Settings {
     pub resource_filters: ResourceFilters,
     /// How long requests that are being answered may go on after the server was told to stop.
     pub drain: Duration,
+    /// How long a client may take to send the headers of a request; a connection that is silent for as long is closed.
+    pub header_timeout: Duration,
+    /// How long a client may take to send the body of a request.
+    pub body_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -46,6 +50,8 @@ impl Default for Settings {
             connection: Connection::default(),
             resource_filters: ResourceFilters::default(),
             drain: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_mins(1),
         }
     }
 }

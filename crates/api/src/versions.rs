@@ -1,7 +1,8 @@
-//! What can be asked without a token: which versions there are, what they can do, and whether we are alive
-//! (API spec 1.1).
+//! What stands beside the API's resources: which versions there are, what they can do, and whether we are alive
+//! (API spec 1.1). Most of it can be asked without a token.
 
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -13,17 +14,23 @@ use crate::openapi::{Field, Operation, Shape, openapi};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 
-/// These documents in the description.
-pub(crate) static DOCUMENTS: &[(&str, &Operation)] = &[
+/// These documents in the description: those that need no token.
+pub(crate) static OPEN: &[(&str, &Operation)] = &[
     ("/", &Operation::json("Which versions there are.", StatusCode::MULTIPLE_CHOICES, &VERSIONS)),
     ("/v3/", &Operation::ok("The same.", &VERSIONS)),
+    ("/healthcheck", &Operation::json_or_text("Whether the process answers.", &HEALTH)),
+    ("/openapi.json", &Operation::ok("This description.", &Shape::Map(&Shape::Any))),
+];
+
+/// And those that need one.
+pub(crate) static GUARDED: &[(&str, &Operation)] = &[
+    ("/v3", &Operation::empty("Leads to `/v3/`.", StatusCode::FOUND).refuses(&[StatusCode::SERVICE_UNAVAILABLE])),
     // a word that is no project's is a route that there is not
     (
         "/v3/{project_id}",
-        &Operation::ok("The same.", &VERSIONS).refuses(&[StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED]),
+        &Operation::ok("The same as `/v3/`.", &VERSIONS)
+            .refuses(&[StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE]),
     ),
-    ("/healthcheck", &Operation::json_or_text("Whether the process answers.", &HEALTH)),
-    ("/openapi.json", &Operation::ok("This description.", &Shape::Map(&Shape::Any))),
 ];
 
 static VERSIONS: Shape = Shape::Named(
@@ -51,8 +58,20 @@ pub(crate) fn root(headers: &HeaderMap, links: &Links, request_id: &RequestId) -
 }
 
 /// `GET /v3/`, and what clients without a catalogue make of it.
+// the reference asks for a token here, too; clients that have none yet are told all the same, as by `GET /`
 pub(crate) fn v3(headers: &HeaderMap, links: &Links, request_id: &RequestId) -> Response {
     document(headers, links, request_id, StatusCode::OK)
+}
+
+/// `GET /v3`.
+pub(crate) fn redirect(links: &Links) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf8"));
+    if let Ok(address) = HeaderValue::try_from(links.version()) {
+        response.headers_mut().insert(LOCATION, address);
+    }
+    response
 }
 
 fn document(headers: &HeaderMap, links: &Links, request_id: &RequestId, status: StatusCode) -> Response {

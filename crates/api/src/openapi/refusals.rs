@@ -21,8 +21,8 @@ const EVERY: [StatusCode; 10] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// What a document that needs no token may answer.
-const OPEN: [StatusCode; 4] =
+/// What a document beside the resources may answer.
+const OUTSIDE: [StatusCode; 4] =
     [StatusCode::BAD_REQUEST, StatusCode::NOT_ACCEPTABLE, StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
 
 /// The refusals of an operation on a resource, with those of its own.
@@ -30,9 +30,9 @@ pub(super) fn of_resource(own: &[StatusCode]) -> impl Iterator<Item = StatusCode
     EVERY.into_iter().chain(own.iter().copied())
 }
 
-/// The refusals of a document that needs no token, with those of its own.
+/// The refusals of a document beside the resources, with those of its own.
 pub(super) fn of_document(own: &[StatusCode]) -> impl Iterator<Item = StatusCode> {
-    OPEN.into_iter().chain(own.iter().copied())
+    OUTSIDE.into_iter().chain(own.iter().copied())
 }
 
 /// The response that describes a refusal with this status.

@@ -57,14 +57,15 @@ pub(crate) async fn with_settings(settings: Settings, test: impl AsyncFnOnce(&Se
 
     // the client can speak TLS, because the service's own can; it wants to know with whose cryptography
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+    let client =
+        Client::builder().timeout(Duration::from_secs(30)).redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let running = Server { address, catalog, sql: PgPool::connect(&url).await.unwrap(), client };
     test(&running).await;
 
     let Server { catalog, sql, client, .. } = running;
     drop(client);
     shutdown.cancel();
-    served.await.unwrap().unwrap();
+    served.await.unwrap();
     tasks.wait().await;
     catalog.close().await;
     sql.close().await;

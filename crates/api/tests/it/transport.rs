@@ -1,6 +1,7 @@
 //! Versions, headers, paths and bodies: everything before a handler (cases 1 to 18).
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use api::Settings;
 use reqwest::Method;
@@ -8,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{BackupRow, OTHER, PROJECT, with_server, with_settings};
+use crate::support::{BackupRow, OTHER, PROJECT, Server, with_server, with_settings};
 
 const GENERIC: &str =
     "The server could not comply with the request since it is either malformed or otherwise incorrect.";
@@ -16,7 +17,7 @@ const GENERIC: &str =
 #[tokio::test]
 async fn the_versions_document_needs_no_token() {
     with_server(async |server| {
-        for (path, status) in [("/", 300), ("/v3", 200), ("/v3/", 200), ("/v3/0a", 200), ("/v3/0a/", 200)] {
+        for (path, status) in [("/", 300), ("/v3/", 200), ("/v3/0a", 200), ("/v3/0a/", 200)] {
             let answer = server.ask_at(Method::GET, path).without("x-auth-token").send().await;
             assert_eq!(answer.header("openstack-api-version"), Some("volume 3.0"), "{path}");
             assert_eq!(answer.header("vary"), Some("OpenStack-API-Version"), "{path}");
@@ -32,6 +33,24 @@ async fn the_versions_document_needs_no_token() {
         let latest = server.ask_at(Method::GET, "/v3/").at("latest").send().await;
         assert_eq!(latest.header("openstack-api-version"), Some("volume 3.71"));
         server.ask_at(Method::POST, "/v3/").send().await.expect(404);
+        server.ask_at(Method::POST, "/v3").send().await.expect(404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_its_slash_the_versions_document_is_elsewhere() {
+    with_server(async |server| {
+        let ask = || server.ask_at(Method::GET, "/v3");
+        let moved = ask().send().await;
+        assert_eq!((moved.status, moved.text.as_str()), (302, ""));
+        assert_eq!(moved.header("content-type"), Some("text/plain; charset=utf8"));
+        assert_eq!(moved.header("location"), Some(format!("http://{}/v3/", server.address).as_str()));
+        for absent in ["openstack-api-version", "vary", "x-compute-request-id"] {
+            assert_eq!(moved.header(absent), None, "{absent}");
+        }
+        let forwarded = ask().with("x-forwarded-host", "inner, cloud:80").send().await;
+        assert_eq!(forwarded.header("location"), Some("http://cloud:80/v3/"));
     })
     .await;
 }
@@ -42,6 +61,8 @@ async fn links_follow_the_public_url() {
     with_settings(settings, async |server| {
         let body = server.ask_at(Method::GET, "/").send().await.expect(300);
         assert_eq!(body["versions"][0]["links"][1]["href"], "https://cloud/volume/v3/");
+        let moved = server.ask_at(Method::GET, "/v3").send().await;
+        assert_eq!(moved.header("location"), Some("https://cloud/volume/v3/"));
         let id = server.backup(&BackupRow::new("b", 1)).await;
         let body = server.get(&format!("/backups/{id}")).send().await.expect(200);
         assert_eq!(body["backup"]["links"][0]["href"], format!("https://cloud/volume/v3/{PROJECT}/backups/{id}"));
@@ -158,6 +179,13 @@ async fn what_is_routed_nowhere() {
         let gone = "The resource could not be found.";
         server.get("/messages").at("3.2").send().await.expect_missing(gone);
         server.get("/backups/import_record").send().await.expect_missing("Backup import_record could not be found.");
+        // the reference's forms, which it does not have
+        server.get("/backups/new").send().await.expect_missing("Backup new could not be found.");
+        for collection in ["backups", "volumes", "snapshots", "types"] {
+            let form = format!("/{collection}/{id}/edit");
+            server.get(&form).send().await.expect_missing(gone);
+            assert!(server.ask(Method::POST, &form).send().await.expect(404)["title"].is_string(), "{form}");
+        }
     })
     .await;
 }
@@ -206,6 +234,62 @@ async fn bodies_are_json_of_a_bounded_size() {
             let answer = String::from_utf8(answer).unwrap();
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
         }
+    })
+    .await;
+}
+
+/// Sends the first part, then the rest again and again, one byte at a time, and returns what comes back until the
+/// server has had enough.
+async fn dribble(server: &Server, first: &str, rest: &str) -> String {
+    let (mut reading, mut writing) = TcpStream::connect(&server.address).await.unwrap().into_split();
+    writing.write_all(first.as_bytes()).await.unwrap();
+    let dribbling = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        for byte in rest.bytes().cycle() {
+            pace.tick().await;
+            if writing.write_all(&[byte]).await.is_err() {
+                break;
+            }
+        }
+        // the other side hears of it by itself
+        std::future::pending::<()>().await;
+    };
+    let mut answer = Vec::new();
+    let mut buffer = [0; 1024];
+    tokio::select! {
+        () = dribbling => {}
+        () = async {
+            // a socket that is closed with bytes unread is reset
+            while let Ok(read @ 1..) = reading.read(&mut buffer).await {
+                answer.extend_from_slice(&buffer[..read]);
+            }
+        } => {}
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_dribbles_is_left_alone_after_a_while() {
+    let few = Duration::from_millis(100);
+    let settings = Settings { header_timeout: few, body_timeout: few, ..Settings::default() };
+    with_settings(settings, async |server| {
+        // a byte now and then is no reason to go on waiting
+        assert_eq!(dribble(server, "GET /v3/backups HTTP/1.1\r\n", "X-Y: z\r\n").await, "");
+        assert_eq!(dribble(server, "", "\r\n").await, "");
+        for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+            let head = format!(
+                "POST /v3/{PROJECT}/backups HTTP/1.1\r\nHost: h\r\nX-Auth-Token: alice:{PROJECT}\r\n\
+                 Content-Type: application/json\r\n{framing}\r\n\r\n"
+            );
+            let answer = dribble(server, &head, "1\r\n{\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{framing}: {answer}");
+        }
+        // who has sent a request and is silent is let go, too
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        socket.write_all(b"GET /healthcheck HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("OK"), "{answer}");
     })
     .await;
 }

@@ -58,10 +58,7 @@ pub(crate) async fn run(config: Config, roles: Roles) -> anyhow::Result<ExitCode
         });
         let stop = drain.clone();
         tasks.spawn(async move {
-            let served = api::serve(listener, api, stop.clone()).await;
-            if let Err(error) = &served {
-                tracing::error!(error = error as &dyn std::error::Error, "the API ended");
-            }
+            api::serve(listener, api, stop.clone()).await;
             // a process without its API is of no use to anybody who watches it: end the rest as well
             stop.cancel();
         });
