@@ -215,3 +215,19 @@ def test_a_type_of_others_is_no_marker(us: People):
         us.member.get(f"/types?marker={marker}").not_found(f"Volume type {marker} could not be found.")
     us.admin.get(f"/types?marker={hidden}").expect(200)
     us.admin.delete(f"/types/{hidden}").empty(202)
+
+
+def test_a_type_of_others_is_in_no_quota_set(us: People):
+    hidden = f"hidden-{uuid.uuid4()}"
+    body = {"volume_type": {"name": hidden, "os-volume-type-access:is_public": False}}
+    made = us.admin.post("/types", body).expect(200)["volume_type"]["id"]
+    paths = [f"/os-quota-sets/{us.project}{more}" for more in ("", "?usage=true", "/defaults")]
+
+    def named(client: Client) -> list[bool]:
+        return [f"volumes_{hidden}" in client.get(path).expect(200)["quota_set"] for path in paths]
+
+    assert (named(us.member), named(us.admin)) == ([False] * 3, [True] * 3)
+    assert hidden not in us.member.get("/limits").body.decode()
+    us.admin.action("type", made, "addProjectAccess", {"project": us.project}).expect(202)
+    assert named(us.member) == [True] * 3
+    us.admin.delete(f"/types/{made}").empty(202)

@@ -13,4 +13,4 @@ pub use fit::Capabilities;
 pub use read::{DEFAULT_TYPE, PROJECTS, TABLE, VolumeType};
 
 pub(crate) use fit::fits;
-pub(crate) use read::{Viewer, resolve};
+pub(crate) use read::{Viewer, names, resolve};

@@ -46,7 +46,7 @@ static SHOW: Operation = Operation::ok(
 
 async fn show(call: Call) -> Result<Reply, ApiError> {
     let project = project(&call);
-    let quotas = call.catalog().quotas(&project).await?;
+    let quotas = call.catalog().quotas(&project, &call.scope()).await?;
     let shown = || {
         SHOWN.iter().filter_map(|(resource, max, used)| {
             Some((quotas.iter().find(|limit| limit.resource == *resource)?, *max, *used))

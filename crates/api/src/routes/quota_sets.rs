@@ -6,9 +6,12 @@ mod delete;
 mod show;
 mod update;
 
+use catalog::ProjectId;
+use catalog::page::Scope;
 use catalog::quotas::Limit;
 use serde_json::{Map, Value, json};
 
+use crate::call::Call;
 use crate::microversion::Microversion;
 use crate::openapi::{Field, Shape};
 use crate::router::Routes;
@@ -38,6 +41,11 @@ static QUOTAS: Shape = Shape::Named(
         ]),
     ),
 );
+
+/// The types of volumes that stand in a project's quotas: those that it can use, and all for administrators.
+fn types(call: &Call, project: &ProjectId) -> Scope {
+    if call.context.is_admin { Scope::Every } else { Scope::Project(project.clone()) }
+}
 
 /// The limits, by the resources' keys.
 fn limits(limits: &[Limit]) -> Map<String, Value> {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 
 use super::{Resource, Usage};
+use crate::page::Scope;
+use crate::types::{self, Viewer};
 use crate::{Catalog, ProjectId, Result};
 
 /// The class whose limits hold for every project that has none of its own.
@@ -71,24 +73,23 @@ impl Limits {
 }
 
 impl Catalog {
-    /// Every resource that this installation limits: the fixed ones and three for each live volume type.
+    /// The resources that this installation limits: the fixed ones and three for each live volume type that is there
+    /// for whoever sees this scope. The names of the others are nobody else's business.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn quota_resources(&self) -> Result<Vec<Resource>> {
-        let names: Vec<(String,)> =
-            sqlx::query_as("SELECT name FROM volume_types WHERE deleted_at IS NULL ORDER BY created_at DESC, id")
-                .fetch_all(&self.pool)
-                .await?;
-        Ok(Resource::all(names.iter().map(|(name,)| name.as_str())))
+    pub async fn quota_resources(&self, types: &Scope) -> Result<Vec<Resource>> {
+        let mut connection = self.pool.acquire().await?;
+        let names = types::names(&mut connection, Viewer::of(types)).await?;
+        Ok(Resource::all(names.iter().map(String::as_str)))
     }
 
-    /// A project's limits with their usage.
+    /// A project's limits with their usage, for whoever sees these types.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn quotas(&self, project: &ProjectId) -> Result<Vec<Limit>> {
-        let resources = self.quota_resources().await?;
+    pub async fn quotas(&self, project: &ProjectId, types: &Scope) -> Result<Vec<Limit>> {
+        let resources = self.quota_resources(types).await?;
         let mut connection = self.pool.acquire().await?;
         let limits = Limits::of_project(&mut connection, project).await?;
         let usage = Usage::count(&mut connection, project, &resources).await?;
@@ -99,23 +100,23 @@ impl Catalog {
     }
 
     /// The limits of a quota class. The limits of the class `default` hold for every project that has no
-    /// others; any other class starts from the built-in ones. Usage is 0.
+    /// others; any other class starts from the built-in ones. Usage is 0. The types are those of the scope.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn quota_class(&self, class: &str) -> Result<Vec<Limit>> {
-        let resources = self.quota_resources().await?;
+    pub async fn quota_class(&self, class: &str, types: &Scope) -> Result<Vec<Limit>> {
+        let resources = self.quota_resources(types).await?;
         let mut connection = self.pool.acquire().await?;
         let limits = Limits::of_class(&mut connection, class).await?;
         Ok(resources.into_iter().map(|resource| Limit { limit: limits.of(&resource), in_use: 0, resource }).collect())
     }
 
-    /// The limits that hold for a project that has none of its own. Usage is 0.
+    /// The limits that hold for a project that has none of its own. Usage is 0. The types are those of the scope.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn default_quotas(&self) -> Result<Vec<Limit>> {
-        self.quota_class(DEFAULT_CLASS).await
+    pub async fn default_quotas(&self, types: &Scope) -> Result<Vec<Limit>> {
+        self.quota_class(DEFAULT_CLASS, types).await
     }
 
     /// Sets limits of a project, all or none. A limit below what the project has is refused; -1 never is.

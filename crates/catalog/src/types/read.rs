@@ -117,6 +117,18 @@ macro_rules! visible {
     };
 }
 
+/// The names of the live types that are there for who looks, the newest first.
+pub(crate) async fn names(connection: &mut PgConnection, viewer: Viewer<'_>) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(concat!(
+        "SELECT t.name FROM volume_types AS t WHERE t.deleted_at IS NULL AND ",
+        visible!(),
+        " ORDER BY t.created_at DESC, t.id"
+    ))
+    .bind(viewer.project())
+    .fetch_all(connection)
+    .await?)
+}
+
 /// The live type with this id, if it is there for who looks.
 pub(super) async fn by_id(
     connection: &mut PgConnection,

@@ -1,13 +1,21 @@
 //! Limits, usage, and two requests for the last free place.
 
+use catalog::page::Scope;
 use catalog::quotas::{Limit, Resource};
+use catalog::types::NewVolumeType;
 use catalog::volumes::{CreateRejected, ExtendRejected, Source};
 use catalog::{Catalog, ProjectId};
 
 use crate::support::{Database, new_snapshot, new_volume, placement, project, scope, with_database};
 
 async fn limit(catalog: &Catalog, resource: &Resource) -> Limit {
-    catalog.quotas(&project()).await.unwrap().into_iter().find(|limit| limit.resource == *resource).unwrap()
+    catalog
+        .quotas(&project(), &Scope::Every)
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|limit| limit.resource == *resource)
+        .unwrap()
 }
 
 async fn set(database: &Database, resource: Resource, limit: i32) {
@@ -73,7 +81,7 @@ async fn error_rows_count_and_deleted_ones_do_not() {
 
         sqlx::query("UPDATE snapshots SET deleted_at = now()").execute(&database.sql).await.unwrap();
         sqlx::query("UPDATE volumes SET deleted_at = now()").execute(&database.sql).await.unwrap();
-        for limit in database.catalog.quotas(&project()).await.unwrap() {
+        for limit in database.catalog.quotas(&project(), &Scope::Every).await.unwrap() {
             assert_eq!(limit.in_use, 0, "{}", limit.resource);
         }
     })
@@ -92,12 +100,44 @@ async fn a_project_s_limit_wins_over_the_class_s_and_that_over_the_built_in_one(
         assert_eq!(limit(catalog, &Resource::Volumes).await.limit, 20);
         set(database, Resource::Volumes, 5).await;
         assert_eq!(limit(catalog, &Resource::Volumes).await.limit, 5);
-        let other = catalog.quotas(&ProjectId::from("other")).await.unwrap();
+        let other = catalog.quotas(&ProjectId::from("other"), &Scope::Every).await.unwrap();
         assert_eq!(other.iter().find(|limit| limit.resource == Resource::Volumes).unwrap().limit, 20);
         catalog.delete_quotas(&project()).await.unwrap();
         assert_eq!(limit(catalog, &Resource::Volumes).await.limit, 20);
-        let gold = catalog.quota_class("gold").await.unwrap();
+        let gold = catalog.quota_class("gold", &Scope::Every).await.unwrap();
         assert_eq!(gold.iter().find(|limit| limit.resource == Resource::Volumes).unwrap().limit, 30);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_types_in_a_quota_set_are_those_that_its_reader_can_see() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let new = NewVolumeType {
+            name: "secret".to_owned(),
+            description: None,
+            is_public: false,
+            extra_specs: catalog::Metadata::new(),
+        };
+        let secret = catalog.create_volume_type(&new).await.unwrap().unwrap().id;
+        let named = async |seen: &Scope| {
+            let of_project = catalog.quotas(&project(), seen).await.unwrap();
+            let default = catalog.default_quotas(seen).await.unwrap();
+            let class = catalog.quota_class("gold", seen).await.unwrap();
+            let known = catalog.quota_resources(seen).await.unwrap();
+            let of_type = Resource::VolumesOfType("secret".to_owned());
+            [of_project, default, class]
+                .iter()
+                .map(|limits| limits.iter().any(|limit| limit.resource == of_type))
+                .chain([known.contains(&of_type)])
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(named(&scope()).await, [false; 4]);
+        assert_eq!(named(&Scope::Every).await, [true; 4]);
+        catalog.add_volume_type_access(secret, &project()).await.unwrap().unwrap();
+        assert_eq!(named(&scope()).await, [true; 4]);
+        assert_eq!(named(&Scope::Project(ProjectId::from("other"))).await, [false; 4]);
     })
     .await;
 }

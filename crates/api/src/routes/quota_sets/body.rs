@@ -13,11 +13,14 @@ pub(super) const LIMITS: Schema = Schema::AnyObject { nullable: false };
 
 const MAX: i64 = 2_147_483_647;
 
+/// From here on numbers are beyond any integer, and have no fraction: 2^63.
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+
 /// Reads the new limits that a body names under `key`. `id` and `tenant_id` say whose they are, which the
 /// path says already.
 pub(super) async fn read(call: &Call, key: &str) -> Result<Vec<(Resource, i32)>, ApiError> {
     let limits = members(call.body.as_ref().ok_or_else(ApiError::malformed)?, key)?;
-    let resources = call.catalog().quota_resources().await?;
+    let resources = call.catalog().quota_resources(&call.scope()).await?;
     let named = |name: &str| resources.iter().find(|resource| resource.to_string() == name);
     let bad: Vec<&str> = limits.keys().map(String::as_str).filter(|name| named(name).is_none()).collect();
     if !bad.is_empty() {
@@ -52,6 +55,9 @@ fn limit(name: &str, value: &Value) -> Result<i32, ApiError> {
     let number = match value {
         Value::String(_) => return Err(ApiError::malformed()),
         Value::Number(number) if number.is_i64() || number.is_u64() => number.as_i64().unwrap_or(i64::MAX),
+        // a whole number that no integer of ours holds has become one with an exponent
+        Value::Number(number) if number.as_f64().is_some_and(|number| number >= TOO_LARGE) => i64::MAX,
+        Value::Number(number) if number.as_f64().is_some_and(|number| number <= -TOO_LARGE) => i64::MIN,
         _ => return Err(ApiError::bad_request(format!("{name} must be an integer"))),
     };
     if number < -1 {
@@ -77,6 +83,14 @@ mod tests {
         assert_eq!(message(json!(-2)), "volumes must be >= -1");
         assert_eq!(message(json!(MAX + 1)), "volumes must be <= 2147483647");
         assert_eq!(message(json!(u64::MAX)), "volumes must be <= 2147483647");
+        for (sent, wrong) in [
+            ("1180591620717411303424", "volumes must be <= 2147483647"),
+            ("-1180591620717411303424", "volumes must be >= -1"),
+            ("9223372036854775808", "volumes must be <= 2147483647"),
+            ("2147483647.5", "volumes must be an integer"),
+        ] {
+            assert_eq!(message(serde_json::from_str(sent).unwrap()), wrong, "{sent}");
+        }
         for value in [json!(1.0), json!(null), json!(true), json!([])] {
             assert_eq!(message(value), "volumes must be an integer");
         }

@@ -20,7 +20,7 @@ pub(super) static SHOW: Operation = Operation::ok("Shows the quotas of a class."
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     call.allow_own(Rule::QuotaClassGet)?;
     let class = call.param("class");
-    let mut set = limits(&call.catalog().quota_class(class).await?);
+    let mut set = limits(&call.catalog().quota_class(class, &call.scope()).await?);
     set.insert("id".to_owned(), json!(class));
     Reply::ok(&json!({ "quota_class_set": set }))
 }
@@ -32,5 +32,5 @@ pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
     let class = call.param("class");
     let wanted = body::read(&call, "quota_class_set").await?;
     call.catalog().set_quota_class(class, &wanted).await?;
-    Reply::ok(&json!({ "quota_class_set": limits(&call.catalog().quota_class(class).await?) }))
+    Reply::ok(&json!({ "quota_class_set": limits(&call.catalog().quota_class(class, &call.scope()).await?) }))
 }

@@ -4,7 +4,7 @@ use catalog::ProjectId;
 use identity::Rule;
 use serde_json::{Map, Value, json};
 
-use super::{QUOTAS, limits};
+use super::{QUOTAS, limits, types};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::openapi::{Field, Form, Operation, Parameter, Shape};
@@ -17,7 +17,7 @@ pub(super) static SHOW: Operation =
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     let project = allowed(&call)?;
-    let quotas = call.catalog().quotas(&project).await?;
+    let quotas = call.catalog().quotas(&project, &types(&call, &project)).await?;
     let set: Map<String, Value> = if call.query.get("usage").and_then(boolean).unwrap_or(false) {
         let usage = |limit: i32, in_use: i64| json!({ "limit": limit, "in_use": in_use, "reserved": 0 });
         quotas.iter().map(|quota| (quota.resource.to_string(), usage(quota.limit, quota.in_use))).collect()
@@ -32,7 +32,7 @@ pub(super) static DEFAULTS: Operation =
 
 pub(super) async fn defaults(call: Call) -> Result<Reply, ApiError> {
     let project = allowed(&call)?;
-    reply(limits(&call.catalog().default_quotas().await?), &project)
+    reply(limits(&call.catalog().default_quotas(&types(&call, &project)).await?), &project)
 }
 
 fn allowed(call: &Call) -> Result<ProjectId, ApiError> {

@@ -5,7 +5,7 @@ use identity::Rule;
 use serde_json::json;
 
 use super::body::LIMITS;
-use super::{QUOTAS, body, limits};
+use super::{QUOTAS, body, limits, types};
 use crate::call::Call;
 use crate::fault::ApiError;
 use crate::openapi::{Field, Operation, Shape};
@@ -29,5 +29,5 @@ pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
             below.resource, below.in_use, below.requested
         ))
     })?;
-    Reply::ok(&json!({ "quota_set": limits(&call.catalog().quotas(&project).await?) }))
+    Reply::ok(&json!({ "quota_set": limits(&call.catalog().quotas(&project, &types(&call, &project)).await?) }))
 }
