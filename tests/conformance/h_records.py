@@ -204,3 +204,37 @@ def test_none_is_made_of_itself(tenant):
     for backup in (one, other):
         tenant.api.delete(f"/backups/{backup}").empty(202)
         tenant.await_gone("backup", backup)
+
+
+def test_none_is_made_of_another_projects(tenant):
+    """No case of the spec's: neither project could delete its own without the other."""
+    theirs = Rows(tenant.server, uuid.uuid4().hex)
+    foreign = theirs.backup()
+    before = theirs.state()
+
+    def imported(**members):
+        return take(tenant.api, encoded(record(**members)))
+
+    refusal = "Invalid backup: The backup's parent, or an increment of it, belongs to another project."
+    imported(parent_id=foreign).bad_request(refusal)
+    missing = str(uuid.uuid4())
+    theirs.set("backups", foreign, parent_id=missing)
+    before = theirs.state()
+    imported(id=missing).bad_request(refusal)
+    assert theirs.state() == before
+    assert tenant.api.get("/backups").expect(200)["backups"] == []
+    # what was deleted is nobody's any more
+    theirs.set("backups", foreign, status="deleted", deleted_at="now()")
+    made = imported(id=missing, parent_id=foreign).expect(201)["backup"]["id"]
+    tenant.await_status("backup", made, "available")
+
+
+def test_a_container_that_is_no_pool(tenant):
+    """No case of the spec's: the import says so, not the first restore."""
+    made = record(container="no-such-pool")
+    take(tenant.api, encoded(made)).expect(201)
+    seen = tenant.await_status("backup", made["id"], "error")
+    assert seen["fail_reason"].startswith("the record's container no-such-pool is no pool that can be used here"), seen
+    assert (seen["container"], seen["volume_id"]) == (None, NO_VOLUME)
+    tenant.api.delete(f"/backups/{made['id']}").empty(202)
+    tenant.await_gone("backup", made["id"])

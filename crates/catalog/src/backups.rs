@@ -28,6 +28,8 @@ pub use reset::ResetRejected;
 pub use restore::{Restore, RestoreRejected, Restoring, Target};
 pub use update::BackupChange;
 
+pub(crate) use import::kin_elsewhere;
+
 /// The driver whose backups we make and read, by the class path that Cinder records with each of them (format
 /// spec 6.2).
 pub const DRIVER: &str = "cinder.backup.drivers.ceph.CephBackupDriver";

@@ -13,7 +13,7 @@ mod volume;
 
 pub use backup::{BackupOutcome, BackupWork, Parent};
 pub use delete::DeleteWork;
-pub use import::ImportedFields;
+pub use import::{ImportUnfit, ImportedFields};
 pub use restore::{RestoreWork, RestoredMetadata};
 
 use sqlx::PgConnection;

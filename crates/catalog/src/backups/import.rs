@@ -1,5 +1,7 @@
 //! Asking for a record's import (API spec 5.8).
 
+use sqlx::PgConnection;
+
 use super::read::{BackupView, view};
 use super::{NO_VOLUME, Status};
 use crate::jobs::{self, JobSpec};
@@ -12,6 +14,8 @@ use crate::{BackupId, Catalog, Error, ProjectId, Result, UserId};
 pub struct NewImport {
     /// The id that the record says the backup has.
     pub id: BackupId,
+    /// The parent that it says the backup has.
+    pub parent: Option<BackupId>,
     /// The size that it says.
     pub size_gib: i32,
     /// The driver that it is said to be for.
@@ -30,6 +34,9 @@ pub enum ImportRejected {
     /// There is a backup with this id, in whatever project.
     #[error("there is a backup with this id already")]
     Exists,
+    /// Its parent, or an increment of it, is another project's.
+    #[error("its parent, or an increment of it, is another project's")]
+    OtherProject,
     /// The project has no room for it.
     #[error(transparent)]
     Quota(#[from] Exceeded),
@@ -54,6 +61,9 @@ impl Catalog {
                 .await?;
         if exists {
             return Ok(Err(ImportRejected::Exists));
+        }
+        if kin_elsewhere(&mut tx, import.id, import.parent, &import.project).await? {
+            return Ok(Err(ImportRejected::OtherProject));
         }
         let wanted = [(Resource::Backups, 1), (Resource::BackupGigabytes, i64::from(import.size_gib))];
         if let Err(exceeded) = quotas::reserve(&mut tx, &import.project, &wanted).await? {
@@ -91,4 +101,23 @@ impl Catalog {
         tx.commit().await?;
         made.map(Ok).ok_or_else(|| Error::Stale { table: "backups", id: import.id.to_string() })
     }
+}
+
+/// Whether a backup with this parent would make a chain through several projects: none could delete its own part
+/// without the others.
+pub(crate) async fn kin_elsewhere(
+    tx: &mut PgConnection,
+    id: BackupId,
+    parent: Option<BackupId>,
+    project: &ProjectId,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM backups WHERE id = $2 AND project_id <> $3 AND deleted_at IS NULL)
+             OR EXISTS (SELECT 1 FROM backups WHERE parent_id = $1 AND project_id <> $3 AND deleted_at IS NULL)",
+    )
+    .bind(id)
+    .bind(parent)
+    .bind(project)
+    .fetch_one(tx)
+    .await?)
 }

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Worker;
-use crate::backups::Status;
+use crate::backups::{Status, kin_elsewhere};
 use crate::jobs::{self, Job, JobEnd};
 use crate::{BackupId, Catalog, Metadata, Result, SnapshotId, Time, VolumeId, transaction};
 
@@ -41,9 +41,20 @@ pub struct ImportedFields {
     pub created_at: Option<Time>,
 }
 
+/// Why what a record says does not go with the backups that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ImportUnfit {
+    /// Its parent is itself made from it: neither could ever be deleted.
+    #[error("the record's parent is made from this very backup")]
+    Circular,
+    /// Its parent, or an increment of it, is another project's.
+    #[error("the record's parent, or an increment of it, belongs to another project")]
+    OtherProject,
+}
+
 impl Catalog {
-    /// Makes an imported backup available with what its record says. Returns whether that could be: `false` when
-    /// its parent is itself made from it, so that neither could ever be deleted; the job is then still held.
+    /// Makes an imported backup available with what its record says, or says why that can not be; the job is then
+    /// still held.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -53,7 +64,7 @@ impl Catalog {
         id: BackupId,
         fields: &ImportedFields,
         worker: &Worker,
-    ) -> Result<bool> {
+    ) -> Result<std::result::Result<(), ImportUnfit>> {
         let mut tx = self.pool.begin().await?;
         // one at a time: of two that name each other as parents, the second must see the first
         sqlx::query("SELECT pg_advisory_xact_lock(hashtext('cindervault.imports'))").execute(&mut *tx).await?;
@@ -70,7 +81,11 @@ impl Catalog {
         .fetch_one(&mut *tx)
         .await?;
         if circular {
-            return Ok(false);
+            return Ok(Err(ImportUnfit::Circular));
+        }
+        // the import was begun before the other's was
+        if kin_elsewhere(&mut tx, id, fields.parent_id, &job.project_id).await? {
+            return Ok(Err(ImportUnfit::OtherProject));
         }
         sqlx::query(
             "UPDATE backups
@@ -104,7 +119,7 @@ impl Catalog {
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         transaction::commit(Point::FinishImport, tx).await?;
-        Ok(true)
+        Ok(Ok(()))
     }
 
     /// Records that a record could not be imported.

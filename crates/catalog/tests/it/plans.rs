@@ -319,7 +319,7 @@ async fn one_record_costs_a_few_rows(watched: &mut Watched) {
 async fn what_counts_a_project_reads_the_project(watched: &mut Watched) {
     let catalog = watched.catalog.clone();
     let project = ProjectId::from(watched.project.as_str());
-    let limits = watched.within("limits", PROJECT, catalog.quotas(&project)).await;
+    let limits = watched.within("limits", PROJECT, catalog.quotas(&project, &Scope::Project(project.clone()))).await;
     assert!(limits.iter().any(|limit| limit.in_use >= i64::from(rows::BACKUPS)));
     let summary = watched.within("the volumes' summary", PROJECT, catalog.volume_summary(&watched.own())).await;
     assert!(summary.count >= i64::from(rows::VOLUMES));
@@ -347,6 +347,7 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
     watched.within("a delete", FEW, catalog.delete_backup(made.id, &own, None)).await.unwrap();
     let import = NewImport {
         id: BackupId::random(),
+        parent: Some(BackupId::random()),
         size_gib: 1,
         service: "driver".to_owned(),
         record: serde_json::json!({}),

@@ -3,6 +3,7 @@
 use catalog::work::ImportedFields;
 use catalog::{BackupId, Metadata, SnapshotId, Time, VolumeId};
 use chain::BaseRef;
+use rbd::Errno;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -29,41 +30,47 @@ pub(super) async fn run(
             "Import record failed, cannot find backup service to perform the import. Request service: {service}."
         ))
     };
-    match read {
-        Ok(fields) => {
-            look_at(scene, id, &fields).await;
-            let worker = scene.worker();
-            if !held.persist(|| held.catalog.finish_import(&held.job, id, &fields, &worker)).await? {
-                let why = "the record's parent is made from this very backup";
-                tracing::warn!(backup.id = %id, why, "importing a record failed");
-                held.persist(|| held.catalog.fail_import(&held.job, id, why)).await?;
+    let taken = match read {
+        Ok(fields) => match look_at(scene, id, &fields).await? {
+            Ok(()) => {
+                let worker = scene.worker();
+                let finished = held.persist(|| held.catalog.finish_import(&held.job, id, &fields, &worker)).await?;
+                finished.map_err(|unfit| unfit.to_string())
             }
-        }
-        Err(why) => {
-            tracing::warn!(backup.id = %id, why, "importing a record failed");
-            held.persist(|| held.catalog.fail_import(&held.job, id, &why)).await?;
-        }
+            Err(why) => Err(why),
+        },
+        Err(why) => Err(why),
+    };
+    if let Err(why) = taken {
+        tracing::warn!(backup.id = %id, why, "importing a record failed");
+        held.persist(|| held.catalog.fail_import(&held.job, id, &why)).await?;
     }
     Ok(Outcome::Recorded)
 }
 
-/// Says in the log when what the record names is not there. A record is imported all the same: the pool may
-/// be brought in later.
-async fn look_at(scene: &Scene, id: BackupId, fields: &ImportedFields) {
+/// Looks for what the record names. A pool that is not there, or not for us, is the record's mistake; a backup that is
+/// not there is only told in the log: what is in the pool may be brought in later.
+async fn look_at(scene: &Scene, id: BackupId, fields: &ImportedFields) -> Result<Result<(), String>, JobError> {
+    let container = fields.container.as_deref().unwrap_or(&scene.settings.default_container);
+    let beyond_reach =
+        |error: &rbd::Error| format!("the record's container {container} is no pool that can be used here: {error}");
     let reference = BaseRef {
         backup: id.0,
         volume: fields.volume_id.0,
         base: fields.service_metadata.as_deref().and_then(base_of),
         snapshot: fields.snapshot_id.map(|id| id.0),
     };
-    let found = match scene.pools(fields.container.as_deref()).await {
-        Ok(pools) => chain::restore::locate(&pools.backups, &reference).await,
-        Err(error) => Err(error.into()),
+    let pools = match scene.pools(fields.container.as_deref()).await {
+        Ok(pools) => pools,
+        Err(error) if error.is_not_found() => return Ok(Err(beyond_reach(&error))),
+        Err(error) => return Err(error.into()),
     };
-    match found {
+    match chain::restore::locate(&pools.backups, &reference).await {
         Ok(point) => tracing::info!(backup.id = %id, base = %point.base, "imported backup found on disk"),
+        Err(chain::Error::Ceph(error)) if error.errno == Errno::NOT_PERMITTED => return Ok(Err(beyond_reach(&error))),
         Err(error) => tracing::warn!(backup.id = %id, %error, "an imported backup can not be found on disk"),
     }
+    Ok(Ok(()))
 }
 
 /// Reads a record, believing nothing of it.

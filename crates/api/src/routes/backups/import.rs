@@ -42,11 +42,15 @@ pub(super) async fn import(call: Call) -> Result<Reply, ApiError> {
         let message = format!("Service {service} could not be found.");
         return Err(ApiError::fault(StatusCode::SERVICE_UNAVAILABLE, message));
     }
-    let record::Imported { id, size_gib, record } = record::decode(body["backup_url"].as_str().unwrap_or_default())?;
-    let import = NewImport { id, size_gib, service, record, project, user: call.user() };
+    let record::Imported { id, parent, size_gib, record } =
+        record::decode(body["backup_url"].as_str().unwrap_or_default())?;
+    let import = NewImport { id, parent, size_gib, service, record, project, user: call.user() };
     let begun = call.catalog().import_backup(&import, Some(call.request_id.as_str())).await?;
     let backup = begun.map_err(|rejected| match rejected {
         ImportRejected::Exists => ApiError::invalid_backup("Backup already exists in database."),
+        ImportRejected::OtherProject => {
+            ApiError::invalid_backup("The backup's parent, or an increment of it, belongs to another project.")
+        }
         ImportRejected::Quota(exceeded) => over_quota::refuse(&exceeded),
     })?;
     Reply::json(StatusCode::CREATED, &json!({ "backup": view::summary(&call, backup.id, backup.name.as_deref()) }))
