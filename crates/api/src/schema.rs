@@ -45,6 +45,8 @@ pub(crate) enum Schema {
         /// Whether null is as good.
         nullable: bool,
     },
+    /// The same, or null, where the handler looks at the lengths: see [`overlong`].
+    MetadataOfAnyLength,
     /// An object with any keys.
     AnyObject {
         /// Whether null is as good.
@@ -157,6 +159,9 @@ pub(crate) const FALSE: [&str; 12] = ["False", "FALSE", "false", "0", "OFF", "Of
 /// The pattern of a metadata key, for messages and the description.
 pub(crate) const KEY_PATTERN: &str = "^[a-zA-Z0-9-_:. /]{1,255}$";
 
+/// The longest key in metadata.
+const LONGEST_KEY: usize = 255;
+
 /// The longest value in metadata.
 pub(crate) const LONGEST_VALUE: usize = 255;
 
@@ -173,6 +178,14 @@ pub(crate) fn boolean(value: Option<&Value>) -> Option<bool> {
 pub(crate) fn metadata(value: Option<&Value>) -> Option<catalog::Metadata> {
     let members = value?.as_object()?;
     Some(members.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect())
+}
+
+/// What of a valid [`Schema::MetadataOfAnyLength`] is too long: `key` or `value`.
+pub(crate) fn overlong(metadata: &catalog::Metadata) -> Option<&'static str> {
+    metadata.iter().find_map(|(key, value)| {
+        let long_value = value.chars().count() > LONGEST_VALUE;
+        (key.len() > LONGEST_KEY).then_some("key").or(long_value.then_some("value"))
+    })
 }
 
 /// Checks a body.
@@ -248,9 +261,14 @@ fn check<'a>(schema: &Schema, value: &'a Value, version: Microversion, field: Op
             check_integer(value, *min, *max, *or_digits, *nullable).or_else(wrong)
         }
         Schema::Metadata { nullable } => match value {
-            Value::Object(members) => check_metadata(members, value, field),
+            Value::Object(members) => check_metadata(members, value, field, LONGEST_KEY, LONGEST_VALUE),
             Value::Null if *nullable => Ok(()),
             _ => wrong(not_of_type(value, "object", *nullable)),
+        },
+        Schema::MetadataOfAnyLength => match value {
+            Value::Object(members) => check_metadata(members, value, field, usize::MAX, usize::MAX),
+            Value::Null => Ok(()),
+            _ => wrong(not_of_type(value, "object", true)),
         },
         Schema::AnyObject { nullable } => match value {
             Value::Object(_) => Ok(()),
@@ -381,15 +399,21 @@ fn check_integer(value: &Value, min: i64, max: i64, or_digits: bool, nullable: b
     }
 }
 
-fn check_metadata<'a>(members: &'a Map<String, Value>, value: &'a Value, field: Option<&'a str>) -> Check<'a> {
+fn check_metadata<'a>(
+    members: &'a Map<String, Value>,
+    value: &'a Value,
+    field: Option<&'a str>,
+    longest_key: usize,
+    longest_value: usize,
+) -> Check<'a> {
     let is_key = |key: &str| {
-        (1..=255).contains(&key.len())
+        (1..=longest_key).contains(&key.len())
             && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:. /".contains(&byte))
     };
     for (key, member) in members.iter().filter(|(key, _)| is_key(key)) {
         let wrong = |reason: String| Err(Wrong { field: Some(key), value: member, reason });
         match member {
-            Value::String(text) if text.chars().count() > LONGEST_VALUE => {
+            Value::String(text) if text.chars().count() > longest_value => {
                 return wrong(format!("{} is too long", python::repr_text(text)));
             }
             Value::String(text) => storable(text).or_else(wrong)?,

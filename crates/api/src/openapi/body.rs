@@ -38,20 +38,26 @@ pub(super) fn schema(schema: &Schema) -> Value {
             }
             json!({ "anyOf": forms })
         }
-        Schema::Metadata { nullable } => or_null(
-            json!({
-                "type": "object",
-                "patternProperties": {
-                    KEY_PATTERN: { "type": "string", "maxLength": LONGEST_VALUE, "pattern": STORABLE },
-                },
-                "additionalProperties": false,
-            }),
-            *nullable,
-        ),
+        Schema::Metadata { nullable } => metadata(*nullable),
+        // what is too long is refused all the same, only in other words
+        Schema::MetadataOfAnyLength => metadata(true),
         Schema::AnyObject { nullable } => or_null(json!({ "type": "object" }), *nullable),
         Schema::OneOf(words) => json!({ "type": "string", "enum": words }),
         Schema::Any => json!({}),
     }
+}
+
+fn metadata(nullable: bool) -> Value {
+    or_null(
+        json!({
+            "type": "object",
+            "patternProperties": {
+                KEY_PATTERN: { "type": "string", "maxLength": LONGEST_VALUE, "pattern": STORABLE },
+            },
+            "additionalProperties": false,
+        }),
+        nullable,
+    )
 }
 
 fn or_null(schema: Value, is: bool) -> Value {

@@ -327,6 +327,35 @@ async fn update_takes_what_it_knows_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn metadata_that_is_too_long_is_another_refusal_in_an_update() {
+    with_server(async |server| {
+        let id = volume(server, 1).await;
+        let path = format!("/volumes/{id}");
+        let long = |length: usize| "x".repeat(length);
+        let put =
+            async |metadata: Value| server.put(&path, &json!({ "volume": { "metadata": metadata } })).send().await;
+        for (metadata, part) in [(json!({ long(256): "v" }), "key"), (json!({ "k": long(256) }), "value")] {
+            let answer = put(metadata).await;
+            assert_eq!(answer.header("retry-after"), Some("0"));
+            let message = format!("Invalid metadata size: Metadata property {part} greater than 255 characters.");
+            answer.expect_fault(413, "overLimit", &message);
+        }
+        assert_eq!(shown(server, &id).await["metadata"], json!({}));
+        put(json!({ long(255): long(255) })).await.expect(200);
+        put(json!({ "a#b": "v" })).await.fault(400, "badRequest");
+        let missing = format!("/volumes/{}", crate::neighbours::UNKNOWN);
+        let body = json!({ "volume": { "metadata": { "k": long(256) } } });
+        server.put(&missing, &body).send().await.fault(404, "itemNotFound");
+        // everywhere else the schema says so
+        let body = json!({ "volume": { "size": 1, "metadata": { "k": long(256) } } });
+        server.post("/volumes", &body).send().await.fault(400, "badRequest");
+        let body = json!({ "metadata": { "k": long(256) } });
+        server.post(&format!("{path}/metadata"), &body).send().await.fault(400, "badRequest");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn extend() {
     with_server(async |server| {
         let id = volume(server, 2).await;
