@@ -11,3 +11,5 @@ mod read;
 pub use accept::{AcceptRejected, Accepting};
 pub use create::{CreateRejected, Created, NewTransfer};
 pub use read::{TABLE, Transfer};
+
+pub(crate) use delete::end;

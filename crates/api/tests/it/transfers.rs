@@ -121,6 +121,40 @@ async fn snapshots_that_stay() {
 }
 
 #[tokio::test]
+async fn an_offer_does_not_outlive_its_volume() {
+    with_server(async |server| {
+        let offered = async || {
+            let id = ready(server).await;
+            let made = offer(server, "/volume-transfers", json!({ "volume_id": id })).await;
+            (format!("/volumes/{id}"), format!("/volume-transfers/{}", made["id"].as_str().unwrap()))
+        };
+        let ended = async |transfer: &str| {
+            server.get(transfer).at("3.55").send().await.fault(404, "itemNotFound");
+            server.get("/volume-transfers").at("3.55").send().await.expect(200)["transfers"] == json!([])
+        };
+        // as in the reference, what is offered is deleted only by force
+        let (volume, transfer) = offered().await;
+        for query in ["", "?cascade=true"] {
+            let message = server.delete(&format!("{volume}{query}")).send().await.fault(400, "badRequest");
+            assert!(message.contains("awaiting a transfer"), "{message}");
+        }
+        server.get(&transfer).at("3.55").send().await.expect(200);
+        let body = json!({ "os-force_delete": {} });
+        server.post(&format!("{volume}/action"), &body).send().await.expect(202);
+        assert!(ended(&transfer).await);
+        // or once an administrator has reset it
+        for query in ["", "?cascade=true"] {
+            let (volume, transfer) = offered().await;
+            let reset = json!({ "os-reset_status": { "status": "error" } });
+            server.post(&format!("{volume}/action"), &reset).send().await.expect(202);
+            server.delete(&format!("{volume}{query}")).send().await.expect(202);
+            assert!(ended(&transfer).await, "{query}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_can_not_be_offered_and_what_is_taken_back() {
     with_server(async |server| {
         let id = volume(server, 1).await;

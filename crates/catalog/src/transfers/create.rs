@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::Transfer;
+use super::delete::end;
 use super::read::find;
 use crate::page::Scope;
 use crate::volumes::{self, Status};
@@ -74,10 +75,7 @@ impl Catalog {
             }
         }
         // an offer that an administrator's reset of the volume has made void
-        sqlx::query("UPDATE volume_transfers SET deleted_at = now() WHERE volume_id = $1 AND deleted_at IS NULL")
-            .bind(volume.id)
-            .execute(&mut *tx)
-            .await?;
+        end(&mut tx, volume.id).await?;
         // the random half of a random id: as long as the reference's keys
         let auth_key = Uuid::new_v4().simple().to_string().split_off(16);
         let id = TransferId::random();

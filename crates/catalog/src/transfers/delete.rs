@@ -1,9 +1,11 @@
 //! Taking an offer back.
 
+use sqlx::PgConnection;
+
 use super::read::find;
 use crate::page::Scope;
 use crate::volumes::{self, Status};
-use crate::{Catalog, Result, TransferId};
+use crate::{Catalog, Result, TransferId, VolumeId};
 
 impl Catalog {
     /// Takes an offer back: the volume is `available` again. `false` when there is no such transfer in the scope.
@@ -29,4 +31,13 @@ impl Catalog {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// Ends whatever offer of a volume there is. The volume is the caller's to lock.
+pub(crate) async fn end(tx: &mut PgConnection, volume: VolumeId) -> Result<()> {
+    sqlx::query("UPDATE volume_transfers SET deleted_at = now() WHERE volume_id = $1 AND deleted_at IS NULL")
+        .bind(volume)
+        .execute(tx)
+        .await?;
+    Ok(())
 }

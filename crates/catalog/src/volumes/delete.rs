@@ -6,7 +6,7 @@ use super::Status;
 use super::record::{lock_in, set_status};
 use crate::jobs::{self, JobSpec};
 use crate::page::Scope;
-use crate::{Catalog, Result, VolumeId};
+use crate::{Catalog, Result, VolumeId, transfers};
 
 /// The statuses from which a volume may be deleted without force.
 const DELETABLE: &[Status] =
@@ -59,6 +59,7 @@ impl Catalog {
         if !snapshots_gone || attached(&mut tx, id).await? {
             return Ok(Err(DeleteRejected::Busy));
         }
+        transfers::end(&mut tx, id).await?;
         if volume.host.is_some() {
             set_status(&mut tx, id, Status::Deleting).await?;
             let job = JobSpec::VolumeDelete { volume: id, cascade: how.cascade };
