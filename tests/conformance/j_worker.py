@@ -68,7 +68,9 @@ def test_183_a_worker_dies_during_a_delete(other, killed):
 
 
 def test_184_a_worker_dies_during_a_delete_of_an_encrypted_one(other, killed):
-    # The reference: `error_deleting`, for it no longer knows whose key it would have to delete.
+    # The reference: `error_deleting`. A delete removes the key in Barbican, too, which only the token of whoever asked for
+    # it may do, and a restart loses the token. Here no delete touches a key, nor does a job need a token: what is left to
+    # do after a restart is what was left before it, so that the row would wait for an administrator in vain.
     backup = other.backup(other.volume())
     other.rows.set("backups", backup, encryption_key_id=str(uuid.uuid4()))
     with Paused(other.server.lab):
