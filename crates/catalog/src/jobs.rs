@@ -318,6 +318,7 @@ pub async fn end(tx: &mut PgConnection, job: &Job, how: JobEnd<'_>) -> Result<()
         return Err(stale(job.id));
     }
     sqlx::query("DELETE FROM job_locks WHERE job_id = $1").bind(job.id).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM job_journal WHERE job_id = $1").bind(job.id).execute(&mut *tx).await?;
     // a job that waited for one of these keys can run now
     sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
     Ok(())
@@ -344,7 +345,7 @@ pub(crate) async fn holds(tx: &mut PgConnection, job: &Job) -> Result<bool> {
     }
 }
 
-fn stale(id: JobId) -> Error {
+pub(crate) fn stale(id: JobId) -> Error {
     Error::Stale { table: "jobs", id: id.to_string() }
 }
 

@@ -22,6 +22,7 @@ pub mod attachments;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod backups;
 pub mod jobs;
+pub mod journal;
 pub mod messages;
 pub mod page;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]

@@ -137,6 +137,8 @@ points! {
         RenewJob = "job.renew";
         /// A job's step is recorded.
         RecordStep = "job.step";
+        /// What of a job's copy is finished is recorded.
+        RecordFinished = "job.finished";
         /// A job's progress is recorded.
         RecordProgress = "job.progress";
         /// A job goes back to the queue.

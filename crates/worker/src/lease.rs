@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use catalog::Catalog;
 use catalog::jobs::Job;
-use chain::{Budget, Control, Interrupted, Progress, Prover};
+use catalog::journal::Entry;
+use chain::{Budget, Control, Finished, Interrupted, Journal, JournalWriter, Progress, Prover};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -67,14 +68,21 @@ impl Held {
         self.why.lock().ok().and_then(|why| *why)
     }
 
-    /// What an operation of `chain` is given.
-    pub(crate) fn control(&self, budget: &Budget) -> Control {
+    /// What an operation of `chain` is given. A copy goes on from what earlier attempts have finished.
+    ///
+    /// # Errors
+    /// That could not be read.
+    pub(crate) async fn control(&self, budget: &Budget) -> catalog::Result<Control> {
         let (catalog, job) = (self.catalog.clone(), self.job.clone());
-        Control {
+        let earlier = if job.attempt > 1 { catalog.finished(&job).await? } else { Vec::new() };
+        let entries = earlier.into_iter().map(|Entry { what, up_to, sums }| Finished { what, up_to, sums });
+        let journal = Journal { earlier: Finished::join(entries), write: self.journal_writer() };
+        Ok(Control {
             cancel: self.stop.clone(),
             progress: self.progress.clone(),
             budget: budget.clone(),
             prover: self.prover(),
+            journal,
             recorder: Box::new(move |step| {
                 let (catalog, job) = (catalog.clone(), job.clone());
                 Box::pin(async move {
@@ -90,7 +98,26 @@ impl Held {
                     }
                 })
             }),
-        }
+        })
+    }
+
+    /// Records what of a copy is finished. What can not be recorded now becomes part of the next record.
+    fn journal_writer(&self) -> JournalWriter {
+        let (catalog, job) = (self.catalog.clone(), self.job.clone());
+        Box::new(move |Finished { what, up_to, sums }| {
+            let (catalog, job) = (catalog.clone(), job.clone());
+            Box::pin(async move {
+                match catalog.record_finished(&job, &Entry { what, up_to, sums }).await {
+                    Ok(()) => Ok(true),
+                    Err(catalog::Error::Stale { .. }) => Err(Interrupted::LeaseLost),
+                    Err(error) => {
+                        tracing::debug!(job.id = %job.id, error = &error as &dyn std::error::Error,
+                            "what is finished could not be recorded");
+                        Ok(false)
+                    }
+                }
+            })
+        })
     }
 
     /// What an operation that cleans up is given: only the loss of the lease stops it. It removes things, so a
@@ -102,6 +129,7 @@ impl Held {
             progress: watch::Sender::default(),
             budget: budget.clone(),
             prover: self.prover(),
+            journal: Journal::none(),
             recorder: Box::new(move |step| {
                 let (catalog, job) = (catalog.clone(), job.clone());
                 Box::pin(async move {
