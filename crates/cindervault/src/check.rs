@@ -4,7 +4,7 @@ use catalog::Catalog;
 use identity::{Keystone, Policy, Standing};
 use rbd::{Cluster, Errno};
 use serde::Serialize;
-use worker::ceph::{needed_caps, probe};
+use worker::ceph::{needed_caps, probe, probe_fence};
 
 use crate::config::{AuthMode, CephPool, Config};
 
@@ -136,6 +136,16 @@ async fn pool(what: &str, options: &CephPool) -> Finding {
         }
         Err(error) => return Finding::bad(what, format!("{place}: {error}")),
     };
+    if let Err(error) = probe_fence(&cluster).await {
+        return Finding::bad(
+            what,
+            format!(
+                "{place}: {error}; a worker that lost a job could not be kept from writing: the user needs the cap mon \
+                 'profile rbd', which allows `osd blocklist add` (the command replaces what it has): `{}`",
+                needed_caps(user, pool)
+            ),
+        );
+    }
     match probe(&opened).await {
         Ok(()) => Finding::good(what, format!("{place}: can be listed, written and read")),
         Err(error) if matches!(error.errno, Errno::NOT_PERMITTED | Errno::ACCESS) => Finding::bad(

@@ -113,6 +113,11 @@ impl Cluster {
         Ok(Self { handle: Arc::new(handle) })
     }
 
+    /// Whether two are the same connection.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handle, &other.handle)
+    }
+
     /// Opens a pool.
     ///
     /// # Errors

@@ -1,9 +1,23 @@
 //! Connections to the clusters: one a cluster and user, pools opened once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use rbd::{Cluster, ClusterOptions, Pool};
+use rbd::{Cluster, ClusterOptions, Errno, Pool};
 use tokio::sync::Mutex;
+
+/// How long a look at whether we are fenced may take: a cluster that does not answer at all has not fenced us.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// An address that nobody has (RFC 5737), to see whether we could put one on the blocklist.
+const NOBODY: &str = "192.0.2.1:0/1";
+
+/// What a user lacks who may not put others on the blocklist.
+pub(crate) const MON_CAP: &str = "the Ceph user needs the cap mon 'profile rbd', which allows `osd blocklist add`";
+
+/// An object that is in every pool with images; that it is not there is an answer as well.
+const ANY_OBJECT: &str = "rbd_directory";
 
 /// Where volumes or backups are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +34,7 @@ pub struct Ceph {
     volumes: Pool,
     backups: Cluster,
     containers: Mutex<HashMap<String, Pool>>,
+    given_up: AtomicBool,
 }
 
 impl Ceph {
@@ -37,7 +52,7 @@ impl Ceph {
         let volume_pool = volume_cluster.pool(&volumes.pool).await?;
         let backup_pool = backup_cluster.pool(&backups.pool).await?;
         let containers = Mutex::new(HashMap::from([(backups.pool.clone(), backup_pool)]));
-        Ok(Self { volumes: volume_pool, backups: backup_cluster, containers })
+        Ok(Self { volumes: volume_pool, backups: backup_cluster, containers, given_up: AtomicBool::new(false) })
     }
 
     /// The pool of the volumes.
@@ -58,6 +73,50 @@ impl Ceph {
         containers.insert(name.to_owned(), pool.clone());
         Ok(pool)
     }
+
+    /// The connections: one, or one a side.
+    pub fn clusters(&self) -> Vec<Cluster> {
+        let volumes = self.volumes.cluster();
+        if volumes.is(&self.backups) { vec![volumes.clone()] } else { vec![volumes.clone(), self.backups.clone()] }
+    }
+
+    /// Begins nothing more over these connections: they were fenced, or may have been.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+    }
+
+    /// Whether they were given up.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
+    /// Looks at something on both sides.
+    pub(crate) async fn look(&self) -> rbd::Result<()> {
+        let containers: Vec<Pool> = self.containers.lock().await.values().cloned().collect();
+        for pool in std::iter::once(&self.volumes).chain(&containers) {
+            pool.object_exists(ANY_OBJECT).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether one of the connections was fenced. Gives them up if so. What librbd answers to a client that is fenced
+    /// is not always that it is; an operation of librados is always answered so.
+    pub(crate) async fn is_fenced(&self) -> bool {
+        let looked = tokio::time::timeout(LOOK, self.look()).await;
+        let fenced = matches!(looked, Ok(Err(error)) if error.errno == Errno::BLOCKLISTED);
+        if fenced {
+            self.give_up();
+        }
+        fenced
+    }
+}
+
+/// Tries whether the user may put a client on the blocklist, as is done with a worker that lost a job.
+///
+/// # Errors
+/// The caps do not allow it, or Ceph failed.
+pub async fn probe_fence(cluster: &Cluster) -> rbd::Result<()> {
+    cluster.fence(NOBODY, Duration::from_secs(1)).await
 }
 
 /// Tries what a service needs of a pool: listing images, and writing and removing an object.

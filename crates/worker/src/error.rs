@@ -18,6 +18,14 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// Whether Ceph has refused the job because this worker's connection is fenced.
+    pub(crate) fn is_fenced(&self) -> bool {
+        match self {
+            Self::Ceph(error) | Self::Chain(chain::Error::Ceph(error)) => error.errno == rbd::Errno::BLOCKLISTED,
+            _ => false,
+        }
+    }
+
     /// Whether the job was stopped from outside.
     pub(crate) fn is_interruption(&self) -> bool {
         matches!(self, Self::Chain(error) if error.is_interruption())

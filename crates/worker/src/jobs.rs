@@ -8,6 +8,7 @@ mod metadata;
 mod snapshot;
 mod volume;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::Catalog;
@@ -29,14 +30,24 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) catalog: Catalog,
-    pub(crate) ceph: Ceph,
-    pub(crate) settings: Settings,
+    pub(crate) ceph: Arc<Ceph>,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) budget: Budget,
 }
 
 impl Scene {
     fn worker(&self) -> work::Worker {
         work::Worker { host: self.settings.host.clone(), zone: self.settings.zone.clone(), service: SERVICE.to_owned() }
+    }
+
+    /// Whether something failed because another worker has fenced this one: then the job has not failed, and somebody
+    /// goes on with it.
+    async fn was_fenced(&self, error: &JobError) -> bool {
+        if error.is_fenced() {
+            self.ceph.give_up();
+            return true;
+        }
+        self.ceph.is_fenced().await
     }
 
     /// The two pools of a backup.
@@ -60,7 +71,7 @@ pub(crate) async fn run(scene: &Scene, held: &Held) {
     tracing::info!(spec = ?held.job.spec, "job started");
     let ended = match &held.job.spec {
         JobSpec::BackupCreate { backup, incremental, .. } => {
-            backup_create::run(scene, held, *backup, *incremental).await
+            Box::pin(backup_create::run(scene, held, *backup, *incremental)).await
         }
         JobSpec::BackupDelete { backup, .. } => backup_delete::run(scene, held, *backup).await,
         JobSpec::BackupRestore { backup, volume, new_volume } => {
@@ -80,15 +91,27 @@ pub(crate) async fn run(scene: &Scene, held: &Held) {
     let duration_ms = started.elapsed().as_millis();
     match ended {
         Ok(Outcome::Recorded) => tracing::info!(duration_ms, "job ended"),
-        Ok(Outcome::Stopped) => stopped(held).await,
+        Ok(Outcome::Stopped) => stopped(scene, held).await,
+        Err(error) if scene.was_fenced(&error).await => stopped(scene, held).await,
         Err(error) => unrecorded(held, &error).await,
     }
 }
 
+/// A job that was claimed and must not be begun: it goes back to the queue.
+pub(crate) async fn not_begun(scene: &Scene, held: &Held, error: &JobError) {
+    tracing::error!(error = error as &dyn std::error::Error, "the job was not begun");
+    let delay = if scene.ceph.is_given_up() { Duration::ZERO } else { TRY_AGAIN };
+    hand_back(held, delay, true, &error.to_string()).await;
+}
+
 /// A job that was stopped goes back to the queue, unless it is no longer ours.
-async fn stopped(held: &Held) {
+async fn stopped(scene: &Scene, held: &Held) {
     match held.why() {
         Some(Stop::LeaseLost) => tracing::warn!("the job's lease was lost; another worker goes on with it"),
+        _ if scene.ceph.is_given_up() => {
+            tracing::warn!("another worker has fenced this one, which goes on over new connections");
+            hand_back(held, Duration::ZERO, true, "the worker was fenced").await;
+        }
         _ => hand_back(held, Duration::ZERO, true, "the worker was shut down").await,
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `incarnation` | the worker's name, which stands for its connections |
+//! | `fence` | keeps a worker that lost a job from writing, before another goes on with it |
 //! | `runner` | claims jobs in two lanes, as many at once as the settings allow |
 //! | `lease` | renews a job's lease, publishes its progress, says why it must stop |
 //! | `jobs` | one file a kind of job |
@@ -16,7 +18,9 @@
 
 pub mod ceph;
 mod error;
+mod fence;
 mod images;
+mod incarnation;
 mod jobs;
 mod lease;
 mod runner;

@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use worker::Worker;
-use worker::ceph::Ceph;
 
 use crate::commands::upkeep;
 use crate::config::{AuthMode, Config};
@@ -36,7 +35,7 @@ pub(crate) async fn run(config: Config, roles: Roles) -> anyhow::Result<ExitCode
     let drain = CancellationToken::new();
     let tasks = TaskTracker::new();
     if roles.worker {
-        let worker = Worker::new(catalog.clone(), connect_ceph(&config).await?, config.worker_settings());
+        let worker = connect_worker(&config, catalog.clone()).await?;
         let drain = drain.clone();
         tasks.spawn(async move { worker.run(drain).await });
     }
@@ -80,7 +79,7 @@ pub(crate) async fn run(config: Config, roles: Roles) -> anyhow::Result<ExitCode
 }
 
 /// Connects to both sides of Ceph, and says precisely what stands in the way where it can not.
-async fn connect_ceph(config: &Config) -> anyhow::Result<Ceph> {
+async fn connect_worker(config: &Config, catalog: Catalog) -> anyhow::Result<Worker> {
     let bad: Vec<String> = check::ceph(config)
         .await
         .into_iter()
@@ -90,7 +89,8 @@ async fn connect_ceph(config: &Config) -> anyhow::Result<Ceph> {
     if !bad.is_empty() {
         bail!("Ceph can not be used:{}", bad.concat());
     }
-    Ceph::connect(&config.volumes.ceph.options(), &config.backups.ceph.options()).await.context("connecting to Ceph")
+    let (volumes, backups) = (config.volumes.ceph.options(), config.backups.ceph.options());
+    Worker::connect(catalog, volumes, backups, config.worker_settings()).await.context("the worker can not start")
 }
 
 /// How callers are recognised. A Keystone that is away may come back; one that does not accept us is a mistake

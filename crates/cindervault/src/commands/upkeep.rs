@@ -29,9 +29,11 @@ pub(crate) async fn run(catalog: &Catalog, worker_wait: Duration, stop: Cancella
                 continue;
             }
         }
-        for (what, removed) in
-            [("messages", catalog.reap_messages().await), ("jobs", catalog.reap_jobs(KEEP_JOBS).await)]
-        {
+        for (what, removed) in [
+            ("messages", catalog.reap_messages().await),
+            ("jobs", catalog.reap_jobs(KEEP_JOBS).await),
+            ("workers", catalog.reap_workers(rbd::FENCED_FOR).await),
+        ] {
             match removed {
                 Ok(0) => {}
                 Ok(removed) => tracing::debug!(what, removed, "expired rows removed"),

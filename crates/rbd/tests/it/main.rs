@@ -8,9 +8,9 @@
 #[cfg(test)]
 mod data;
 #[cfg(test)]
-mod images;
-#[cfg(test)]
 mod fencing;
+#[cfg(test)]
+mod images;
 #[cfg(test)]
 mod lifetimes;
 #[cfg(test)]

@@ -36,12 +36,14 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId, incremental: b
         // an earlier attempt may have left something
         return undo(scene, held, id, &pools, &request, &JobError::Failed(why)).await;
     }
+    let control = held.control(&scene.budget).await?;
     let made = match given_up(held) {
         Some(error) => Err(error),
-        None => create(&pools, &request, &held.control(&scene.budget)).await.map_err(JobError::from),
+        None => Box::pin(create(&pools, &request, &control)).await.map_err(JobError::from),
     };
     match made {
         Ok(created) => finish(scene, held, id, incremental, &pools, &request, &created).await,
+        Err(error) if scene.was_fenced(&error).await => Ok(Outcome::Stopped),
         Err(error) if error.is_interruption() && held.why() != Some(Stop::Cancelled) => Ok(Outcome::Stopped),
         Err(error) => undo(scene, held, id, &pools, &request, &error).await,
     }
@@ -110,6 +112,10 @@ async fn undo(
         Ok(()) => {}
         Err(chain::Error::Interrupted(_)) => return Ok(Outcome::Stopped),
         Err(left) => {
+            let left = JobError::from(left);
+            if scene.was_fenced(&left).await {
+                return Ok(Outcome::Stopped);
+            }
             tracing::error!(backup.id = %id, error = &left as &dyn std::error::Error, "cleaning up failed");
             why = format!("{why}; what it left could not be removed ({left}): delete the backup to try again");
         }

@@ -14,6 +14,7 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
     let Some(work) = scene.catalog.begin_backup_delete(id).await? else {
         return nothing_to_do(held, "the backup is no longer being deleted").await;
     };
+    let control = held.control(&scene.budget).await?;
     let removed = async {
         if let Some(error) = given_up(held) {
             return Err(error);
@@ -35,13 +36,12 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
             }
             Err(error) => return Err(error.into()),
         };
-        let control = held.control(&scene.budget);
         delete(&pools, &places(&work), &control).await?;
         Ok(())
     };
     match removed.await {
         Ok(()) => held.persist(|| held.catalog.finish_backup_delete(&held.job, id)).await?,
-        Err(error) if error.is_interruption() => return Ok(Outcome::Stopped),
+        Err(error) if error.is_interruption() || scene.was_fenced(&error).await => return Ok(Outcome::Stopped),
         Err(error) => {
             tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "deleting a backup failed");
             let why = error.to_string();

@@ -3,6 +3,7 @@
 use catalog::messages::Detail;
 use catalog::work::{RestoreWork, RestoredMetadata};
 use catalog::{BackupId, VolumeId};
+use chain::Control;
 use chain::names::volume_image;
 use chain::restore::{Request, restore};
 
@@ -29,11 +30,13 @@ pub(super) async fn run(
         return fail(held, id, volume, Detail::DriverRestoreFailed, &why).await;
     }
     let size = images::bytes(target.size_gib);
-    match write(scene, held, &work, volume, new_volume.then_some(size)).await {
+    let control = held.control(&scene.budget).await?;
+    match write(scene, held, &control, &work, volume, new_volume.then_some(size)).await {
         Ok(restored) => {
             held.persist(|| held.catalog.finish_restore(&held.job, id, volume, &restored)).await?;
             Ok(Outcome::Recorded)
         }
+        Err(error) if scene.was_fenced(&error).await => Ok(Outcome::Stopped),
         Err(error) if error.is_interruption() && held.why() != Some(Stop::Cancelled) => Ok(Outcome::Stopped),
         Err(error) => {
             tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "restoring a backup failed");
@@ -46,6 +49,7 @@ pub(super) async fn run(
 async fn write(
     scene: &Scene,
     held: &Held,
+    control: &Control,
     work: &RestoreWork,
     volume: VolumeId,
     new_size: Option<u64>,
@@ -59,7 +63,7 @@ async fn write(
     }
     let request =
         Request { reference: base_ref(&work.backup, work.service_metadata.as_deref()), image: volume_image(volume.0) };
-    restore(&pools, &request, &held.control(&scene.budget)).await?;
+    Box::pin(restore(&pools, &request, control)).await?;
     let stored = chain::metadata::read(&pools.backups, work.backup.id.0).await?;
     Ok(stored.as_ref().map(metadata::restored).unwrap_or_default())
 }

@@ -25,7 +25,7 @@ pub(super) async fn create(
     match made {
         Ok(()) => held.persist(|| held.catalog.finish_volume_create(&held.job, id)).await?,
         Err(error) if error.is_interruption() => return Ok(Outcome::Stopped),
-        Err(error) => return failed(held, id, &error, "making a volume failed").await,
+        Err(error) => return failed(scene, held, id, &error, "making a volume failed").await,
     }
     Ok(Outcome::Recorded)
 }
@@ -34,7 +34,7 @@ pub(super) async fn delete(scene: &Scene, held: &Held, id: VolumeId, cascade: bo
     let snapshots = if cascade { scene.catalog.snapshots_of_volume(id).await? } else { Vec::new() };
     match images::delete(scene.ceph.volumes(), id, &snapshots).await {
         Ok(()) => held.persist(|| held.catalog.finish_volume_delete(&held.job, id)).await?,
-        Err(error) => return failed(held, id, &error, "removing a volume failed").await,
+        Err(error) => return failed(scene, held, id, &error, "removing a volume failed").await,
     }
     Ok(Outcome::Recorded)
 }
@@ -50,12 +50,15 @@ pub(super) async fn extend(
         Ok(()) => {
             held.persist(|| held.catalog.finish_volume_extend(&held.job, id, size_gib, previous_status)).await?;
         }
-        Err(error) => return failed(held, id, &error, "growing a volume failed").await,
+        Err(error) => return failed(scene, held, id, &error, "growing a volume failed").await,
     }
     Ok(Outcome::Recorded)
 }
 
-async fn failed(held: &Held, id: VolumeId, error: &JobError, what: &str) -> Result<Outcome, JobError> {
+async fn failed(scene: &Scene, held: &Held, id: VolumeId, error: &JobError, what: &str) -> Result<Outcome, JobError> {
+    if scene.was_fenced(error).await {
+        return Ok(Outcome::Stopped);
+    }
     tracing::error!(volume.id = %id, error = error as &dyn std::error::Error, "{what}");
     let why = error.to_string();
     held.persist(|| held.catalog.fail_volume(&held.job, id, &why)).await?;
