@@ -126,6 +126,7 @@ async fn unrecorded(held: &Held, error: &JobError) {
 async fn hand_back(held: &Held, delay: Duration, drained: bool, why: &str) {
     match held.catalog.release_job(&held.job, delay, drained, why).await {
         Ok(()) => tracing::info!(why, "job handed back"),
+        Err(catalog::Error::Stale { .. }) => tracing::info!(why, "the job is another worker's by now"),
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the job could not be handed back"),
     }
 }

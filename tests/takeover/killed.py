@@ -1,0 +1,39 @@
+"""A worker that is gone without a word."""
+
+from __future__ import annotations
+
+from .disks import expected, fill, seen, stray_data
+from .workers import blocklist, copying, job_of
+
+
+def test_a_full_backup(tenant, workers, pools, cluster):
+    one, two = workers
+    one.start()
+    volume = tenant.volume()
+    content = fill(pools, volume)
+    backup = tenant.begin(volume)
+    copying(tenant.server, backup)
+    one.kill()
+    two.start()
+    tenant.await_status("backup", backup, "available")
+    job = job_of(tenant.server, backup)
+    assert (job["takeovers"], job["state"]) == (2, "done")
+    # what the dead one had sent and what had not arrived is refused as well
+    assert one.addresses() <= blocklist(cluster)
+    assert seen(pools, volume) == expected(volume, content, {backup: content})
+    assert stray_data(pools) == []
+
+
+def test_a_restore(tenant, workers, pools):
+    one, two = workers
+    one.start()
+    volume = tenant.volume()
+    content = fill(pools, volume)
+    backup = tenant.backup(volume)
+    restored = tenant.api.post(f"/backups/{backup}/restore", {"restore": {}}).expect(202)["restore"]["volume_id"]
+    copying(tenant.server, backup)
+    one.kill()
+    two.start()
+    tenant.await_status("volume", restored, "available")
+    assert seen(pools, restored) == expected(restored, content, {})
+    assert stray_data(pools) == []
