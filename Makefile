@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:$(CURDIR)/target/tools/bin
 VENV ?= .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build lab serve stop test lint bench bench-api fuzz-chains
+.PHONY: help deps build lab serve stop test lint bench bench-api fuzz-chains chaos
 
 help: ## show this
 	@echo "make …"
@@ -32,6 +32,7 @@ help: ## show this
 	@echo "  TEMPEST          whether \`make deps\` installs tempest       no"
 	@echo "  TEMPEST_VENV     tempest                                 .venv-tempest"
 	@echo "  CHAIN_HISTORIES, CHAIN_STEPS, CHAIN_SEED                 for fuzz-chains"
+	@echo "  MINUTES, SEED, PEOPLE                                    for chaos: how long, which, how many projects"
 
 deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients, Keystone if asked for
 	@tests/lab/deps.sh
@@ -71,3 +72,8 @@ fuzz-chains: deps ## many random histories of backup chains against a real Ceph
 	@tests/tools.sh
 	@tests/lab/lab.py run -- cargo nextest run --release --locked --package cindervault-chain --no-capture \
 		-E 'test(random_histories_)'
+
+chaos: export LAB_DIR ?= .lab-chaos
+chaos: export CEPH_OSD_GIB ?= 40
+chaos: build ## people at work while workers, APIs, Postgres and the OSD are killed, stopped and cut off
+	@PG_FSYNC=on PYTHONPATH=tests tests/lab/lab.py run -- /usr/bin/python3 -m chaos
