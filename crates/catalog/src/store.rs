@@ -15,6 +15,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a transaction may lie still. All of ours are a few statements in a row: what lies still is a process that
+/// was stopped, or that cannot reach the server any more, while it holds the rows of a job that others wait to take over.
+const IDLE_IN_TRANSACTION: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+
 /// The catalogue: a handle to the database, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -28,7 +32,7 @@ impl Catalog {
     /// The URL can not be parsed, or Postgres refuses or does not answer.
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
         let options: PgConnectOptions = url.parse()?;
-        let options = options.application_name("cindervault");
+        let options = options.application_name("cindervault").options([IDLE_IN_TRANSACTION]);
         // a pool tries until its time is up, and then says only that; one connection says what is wrong
         let unreachable =
             |source| Error::Unreachable { address: format!("{}:{}", options.get_host(), options.get_port()), source };
