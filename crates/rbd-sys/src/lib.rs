@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "declarations of a C library")]
 #![expect(non_camel_case_types, reason = "C's own names")]
 
-use libc::{c_char, c_int, c_void, size_t, ssize_t, timespec};
+use libc::{c_char, c_int, c_void, size_t, ssize_t, time_t, timespec};
 
 pub use ceph::rados::{rados_ioctx_t, rados_t};
 
@@ -46,6 +46,25 @@ pub struct rbd_image_spec_t {
     pub id: *mut c_char,
     /// The name.
     pub name: *mut c_char,
+}
+
+/// Who moved an image to the trash: `rbd_trash_image_source_t`.
+pub type rbd_trash_image_source_t = u32;
+
+/// An image in the trash, owned by librbd until `rbd_trash_list_cleanup`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct rbd_trash_image_info_t {
+    /// The internal id, by which it is restored or removed.
+    pub id: *mut c_char,
+    /// The name that it had.
+    pub name: *mut c_char,
+    /// Who moved it there.
+    pub source: rbd_trash_image_source_t,
+    /// When it was moved there.
+    pub deletion_time: time_t,
+    /// Until when it is kept.
+    pub deferment_end_time: time_t,
 }
 
 /// What `rbd_stat` tells.
@@ -116,6 +135,12 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn rbd_remove(io: rados_ioctx_t, name: *const c_char) -> c_int;
     pub fn rbd_trash_move(io: rados_ioctx_t, name: *const c_char, delay: u64) -> c_int;
+    pub fn rbd_trash_list(
+        io: rados_ioctx_t,
+        trash_entries: *mut rbd_trash_image_info_t,
+        num_entries: *mut size_t,
+    ) -> c_int;
+    pub fn rbd_trash_list_cleanup(trash_entries: *mut rbd_trash_image_info_t, num_entries: size_t);
 
     pub fn rbd_open(io: rados_ioctx_t, name: *const c_char, image: *mut rbd_image_t, snap_name: *const c_char)
     -> c_int;
@@ -140,6 +165,19 @@ unsafe extern "C" {
     pub fn rbd_get_stripe_count(image: rbd_image_t, stripe_count: *mut u64) -> c_int;
     pub fn rbd_get_overlap(image: rbd_image_t, overlap: *mut u64) -> c_int;
     pub fn rbd_get_id(image: rbd_image_t, id: *mut c_char, id_len: size_t) -> c_int;
+    pub fn rbd_get_create_timestamp(image: rbd_image_t, timestamp: *mut timespec) -> c_int;
+    pub fn rbd_list_lockers(
+        image: rbd_image_t,
+        exclusive: *mut c_int,
+        tag: *mut c_char,
+        tag_len: *mut size_t,
+        clients: *mut c_char,
+        clients_len: *mut size_t,
+        cookies: *mut c_char,
+        cookies_len: *mut size_t,
+        addrs: *mut c_char,
+        addrs_len: *mut size_t,
+    ) -> ssize_t;
     pub fn rbd_flatten(image: rbd_image_t) -> c_int;
 
     pub fn rbd_snap_list(image: rbd_image_t, snaps: *mut rbd_snap_info_t, max_snaps: *mut c_int) -> c_int;

@@ -24,6 +24,7 @@ const IMPORTS: &str = "
 use core::ffi::{c_char, c_int, c_void};
 type size_t = usize;
 type ssize_t = isize;
+type time_t = i64;
 struct timespec;
 type rados_ioctx_t = *mut c_void;
 type rados_t = *mut c_void;

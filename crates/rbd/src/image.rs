@@ -1,6 +1,7 @@
 //! Images.
 
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use rbd_sys as sys;
 use tokio::sync::oneshot;
@@ -205,6 +206,22 @@ impl Image {
             let len = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
             text.truncate(len);
             Ok(String::from_utf8_lossy(&text).into_owned())
+        })
+        .await
+    }
+
+    /// When the image was made, by the clock of the client that made it.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn created(&self) -> Result<SystemTime> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            // SAFETY: a live image and a place to write to.
+            let code = unsafe { sys::rbd_get_create_timestamp(handle.raw, &raw mut time) };
+            check(code, "looking at", &handle.path)?;
+            Ok(crate::snapshot::system_time(time))
         })
         .await
     }

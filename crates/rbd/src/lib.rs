@@ -20,8 +20,10 @@ mod error;
 mod handle;
 mod image;
 mod image_metadata;
+mod lockers;
 mod pool;
 mod snapshot;
+mod trash;
 
 pub use cluster::{Cluster, ClusterOptions, FENCED_FOR};
 pub use diff::{DiffMode, Extent};
@@ -29,6 +31,7 @@ pub use error::{Errno, Error, Result};
 pub use image::{Features, Image, Layout};
 pub use pool::Pool;
 pub use snapshot::Snapshot;
+pub use trash::Trashed;
 
 /// The version of the librbd that this process runs with.
 pub fn version() -> (i32, i32, i32) {

@@ -1,6 +1,7 @@
 //! Pools: their images and their plain objects.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ceph::rados::{
     rados_ioctx_create, rados_ioctx_destroy, rados_ioctx_t, rados_list_ctx_t, rados_nobjects_list_close,
@@ -246,6 +247,18 @@ impl Pool {
     /// # Errors
     /// Ceph failed.
     pub async fn object_size(&self, name: &str) -> Result<Option<u64>> {
+        Ok(self.look_at_object(name).await?.map(|(size, _)| size))
+    }
+
+    /// When an object was written last, in whole seconds; `None` when there is none.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn object_time(&self, name: &str) -> Result<Option<SystemTime>> {
+        Ok(self.look_at_object(name).await?.map(|(_, time)| time))
+    }
+
+    async fn look_at_object(&self, name: &str) -> Result<Option<(u64, SystemTime)>> {
         let (pool, name) = (self.clone(), name.to_owned());
         blocking(move || {
             let c_object = c_name(&name, "looking at object")?;
@@ -253,7 +266,7 @@ impl Pool {
             // SAFETY: a live context, a valid C string and two places to write to.
             let code = unsafe { rados_stat(pool.raw(), c_object.as_ptr(), &raw mut size, &raw mut time) };
             match check(code, "looking at object", &pool.path(&name)) {
-                Ok(_) => Ok(Some(size)),
+                Ok(_) => Ok(Some((size, UNIX_EPOCH + Duration::from_secs(u64::try_from(time).unwrap_or(0))))),
                 Err(error) if error.is_not_found() => Ok(None),
                 Err(error) => Err(error),
             }
@@ -295,13 +308,13 @@ impl Pool {
         .await
     }
 
-    /// The names of all objects of the pool's default namespace. For tests and repair, not for daily work:
-    /// it walks the whole pool.
+    /// The names of all objects of the pool's default namespace that begin with `prefix`. For tests and repair, not
+    /// for daily work: it walks the whole pool.
     ///
     /// # Errors
     /// Ceph failed.
-    pub async fn objects(&self) -> Result<Vec<String>> {
-        let pool = self.clone();
+    pub async fn objects(&self, prefix: &str) -> Result<Vec<String>> {
+        let (pool, prefix) = (self.clone(), prefix.to_owned());
         blocking(move || {
             let mut list: rados_list_ctx_t = std::ptr::null_mut();
             // SAFETY: a live context and a place for the listing.
@@ -319,7 +332,10 @@ impl Pool {
                     break code;
                 }
                 // SAFETY: filled by the successful call above.
-                names.push(unsafe { std::ffi::CStr::from_ptr(entry) }.to_string_lossy().into_owned());
+                let name = unsafe { std::ffi::CStr::from_ptr(entry) };
+                if name.to_bytes().starts_with(prefix.as_bytes()) {
+                    names.push(name.to_string_lossy().into_owned());
+                }
             };
             // SAFETY: opened above, closed once.
             unsafe { rados_nobjects_list_close(list) };

@@ -158,8 +158,7 @@ impl Image {
             // SAFETY: a live image and a place to write to.
             let code = unsafe { sys::rbd_snap_get_timestamp(handle.raw, id, &raw mut time) };
             check(code, "looking at a snapshot of", &handle.path)?;
-            let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
-            Ok(UNIX_EPOCH + Duration::new(secs, nanos))
+            Ok(system_time(time))
         })
         .await
     }
@@ -178,6 +177,12 @@ impl Image {
         })
         .await
     }
+}
+
+/// A time of C's as one of ours.
+pub(crate) fn system_time(time: libc::timespec) -> SystemTime {
+    let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
+    UNIX_EPOCH + Duration::new(secs, nanos)
 }
 
 /// The snapshots of every kind, oldest first.

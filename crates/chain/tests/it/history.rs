@@ -104,7 +104,7 @@ fn report(seed: u64, log: &[String], why: &str) -> String {
 async fn nothing_is_left(ceph: &Ceph) {
     for pool in [&ceph.pools.volumes, &ceph.pools.backups] {
         let mut left = Vec::new();
-        for object in pool.objects().await.unwrap() {
+        for object in pool.objects("").await.unwrap() {
             // the list has objects, too, of which the cluster has yet to trim the last snapshot
             if !OF_RBD.contains(&object.as_str()) && pool.object_exists(&object).await.unwrap() {
                 left.push(object);

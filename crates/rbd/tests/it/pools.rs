@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rbd::Errno;
+use rbd::{Errno, Features};
 
 use crate::support::{MIB, connect, image, pattern, pool, rbd, remove, unique};
 
@@ -44,10 +44,28 @@ async fn objects_are_written_whole_and_read_up_to_a_limit() {
     assert_eq!(pool.read_object(&name, 10_000).await.unwrap(), Some(Vec::new()));
 
     assert!(pool.object_exists(&name).await.unwrap());
-    assert!(pool.objects().await.unwrap().contains(&name));
+    assert!(pool.objects("").await.unwrap().contains(&name));
+    assert_eq!(pool.objects(&name).await.unwrap(), [name.clone()]);
+    let written = pool.object_time(&name).await.unwrap().unwrap();
+    assert!(written.elapsed().unwrap_or_default() < std::time::Duration::from_mins(10));
+    assert_eq!(pool.object_time("nobody.wrote.this").await.unwrap(), None);
     assert!(pool.remove_object(&name).await.unwrap());
     assert!(!pool.object_exists(&name).await.unwrap());
     assert_eq!(pool.write_object("a\0b", Vec::new()).await.unwrap_err().errno, Errno::INVALID);
+}
+
+#[tokio::test]
+async fn whoever_writes_an_image_holds_its_lock() {
+    let pool = pool().await;
+    let name = unique("locked");
+    pool.create_image(&name, MIB, Some(Features::LAYERING.with(Features::EXCLUSIVE_LOCK)), None).await.unwrap();
+    let image = pool.open(&name).await.unwrap();
+    assert_eq!(image.lockers().await.unwrap(), [""; 0]);
+    image.write(0, vec![1].into()).await.unwrap();
+    let seen = pool.open_read_only(&name, None).await.unwrap().lockers().await.unwrap();
+    let ours = pool.cluster().address().unwrap();
+    assert!(matches!(&seen[..], [one] if ours.ends_with(one) || one.ends_with(&ours)), "{seen:?}, we are {ours}");
+    remove(&pool, &name, image).await;
 }
 
 #[tokio::test]
@@ -60,7 +78,9 @@ async fn an_image_in_the_trash_is_no_image() {
     assert!(pool.open(&name).await.unwrap_err().is_not_found());
     open.write(0, vec![1].into()).await.unwrap();
     let id = open.id().await.unwrap();
+    assert!(open.created().await.unwrap().elapsed().unwrap_or_default() < std::time::Duration::from_mins(10));
     open.close().await;
+    assert!(pool.trash().await.unwrap().contains(&rbd::Trashed { id: id.clone(), name: name.clone() }));
     rbd(&["trash", "rm", &format!("volumes_ssd/{id}"), "--no-progress"]);
     // the name is free again
     pool.create_image(&name, MIB, None, None).await.unwrap();
