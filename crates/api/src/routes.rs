@@ -2,6 +2,7 @@
 
 mod attachments;
 mod backups;
+mod cindervault;
 mod extensions;
 mod limits;
 mod messages;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Routes {
     Routes::new()
         .merge(attachments::routes())
         .merge(backups::routes())
+        .merge(cindervault::routes())
         .merge(extensions::routes())
         .merge(limits::routes())
         .merge(messages::routes())

@@ -16,8 +16,10 @@ mod read;
 mod record;
 mod reset;
 mod restore;
+mod scrub;
 mod unclaimed;
 mod update;
+mod verify;
 
 pub use create::{CreateRejected, NewBackup};
 pub use delete::DeleteRejected;
@@ -27,6 +29,7 @@ pub use record::{AnotherDriver, Backup, NO_VOLUME, Status};
 pub use reset::ResetRejected;
 pub use restore::{Restore, RestoreRejected, Restoring, Target};
 pub use update::BackupChange;
+pub use verify::{BackupJob, Verification, VerifyRejected, VerifyResult};
 
 pub(crate) use import::kin_elsewhere;
 

@@ -51,6 +51,16 @@ pub enum JobSpec {
         /// Whether the volume's image has still to be made.
         new_volume: bool,
     },
+    /// Read a backup back and compare it with its checksums, because somebody wants to know.
+    BackupVerify {
+        /// The backup.
+        backup: BackupId,
+    },
+    /// The same, because it was not done for long: slowly, beside everything else.
+    BackupScrub {
+        /// The backup.
+        backup: BackupId,
+    },
     /// Look at what an imported record names and make it `available`.
     BackupImport {
         /// The backup, whose row is `creating`.
@@ -109,11 +119,15 @@ pub enum VolumeOrigin {
     Volume(VolumeId),
 }
 
-/// Jobs are claimed in two lanes, so that a snapshot never waits for a long copy.
+/// Jobs are claimed in lanes, so that a snapshot never waits for a long copy, nor a copy for what may take days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// Creates and restores of backups: they move data.
     Copy,
+    /// Verifications that somebody asked for: they only read, and hold up nobody.
+    Verify,
+    /// Verifications whose turn it is.
+    Scrub,
     /// Everything else.
     Light,
 }
@@ -125,6 +139,8 @@ impl JobSpec {
             Self::BackupCreate { .. } => "backup_create",
             Self::BackupDelete { .. } => "backup_delete",
             Self::BackupRestore { .. } => "backup_restore",
+            Self::BackupVerify { .. } => "backup_verify",
+            Self::BackupScrub { .. } => "backup_scrub",
             Self::BackupImport { .. } => "backup_import",
             Self::VolumeCreate { .. } => "volume_create",
             Self::VolumeDelete { .. } => "volume_delete",
@@ -139,6 +155,8 @@ impl JobSpec {
             Self::BackupCreate { backup, .. }
             | Self::BackupDelete { backup, .. }
             | Self::BackupRestore { backup, .. }
+            | Self::BackupVerify { backup }
+            | Self::BackupScrub { backup }
             | Self::BackupImport { backup, .. } => backup.0,
             Self::VolumeCreate { volume, .. }
             | Self::VolumeDelete { volume, .. }
@@ -168,17 +186,33 @@ impl JobSpec {
                 from: Some(VolumeOrigin::Snapshot(_, origin) | VolumeOrigin::Volume(origin)),
             } => vec![format!("volume:{volume}"), format!("volume:{origin}")],
             Self::BackupImport { backup, .. } => vec![format!("backup:{backup}")],
+            // only reads; what is removed under it is told from damage by the backup's status
+            Self::BackupVerify { .. } | Self::BackupScrub { .. } => Vec::new(),
         };
         keys.sort_unstable();
         keys
     }
 }
 
+/// The lane of a job's kind, as the index of the waiting jobs has it.
+macro_rules! lane {
+    () => {
+        "(CASE WHEN kind IN ('backup_create', 'backup_restore') THEN 'copy'
+               WHEN kind = 'backup_verify' THEN 'verify'
+               WHEN kind = 'backup_scrub' THEN 'scrub'
+               ELSE 'light' END)"
+    };
+}
+
+pub(crate) use lane;
+
 impl Lane {
     /// Its name in the index of the waiting jobs.
     fn name(self) -> &'static str {
         match self {
             Self::Copy => "copy",
+            Self::Verify => "verify",
+            Self::Scrub => "scrub",
             Self::Light => "light",
         }
     }
@@ -186,6 +220,8 @@ impl Lane {
     fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::Copy => &["backup_create", "backup_restore"],
+            Self::Verify => &["backup_verify"],
+            Self::Scrub => &["backup_scrub"],
             Self::Light => &[
                 "backup_delete",
                 "backup_import",
@@ -369,7 +405,9 @@ impl Catalog {
                       ready AS (
                      SELECT id FROM jobs AS candidate
                       WHERE state = 'ready' AND run_at <= now() AND NOT EXISTS (SELECT 1 FROM lapsed)
-                        AND (CASE WHEN kind IN ('backup_create', 'backup_restore') THEN 'copy' ELSE 'light' END) = $5 AND ",
+                        AND ",
+                lane!(),
+                " = $5 AND ",
                 runnable!(),
                 " ORDER BY run_at, created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                  UPDATE jobs

@@ -21,6 +21,8 @@ text_enum! {
         DeleteBackup = "014",
         /// A backup was being restored.
         RestoreBackup = "015",
+        /// A backup was read back and compared with its checksums; not one of the reference's.
+        VerifyBackup = "900",
     }
 }
 
@@ -45,6 +47,8 @@ text_enum! {
         VolumeStatus = "027",
         /// An incremental backup became a full one.
         IncrementalForcedFull = "030",
+        /// A backup does not hold what was backed up; not one of the reference's.
+        BackupDamaged = "900",
     }
 }
 
@@ -56,6 +60,7 @@ impl Action {
             Self::CreateBackup => "create backup",
             Self::DeleteBackup => "delete backup",
             Self::RestoreBackup => "restore backup",
+            Self::VerifyBackup => "verify backup",
         }
     }
 
@@ -63,7 +68,7 @@ impl Action {
     fn resource_type(self) -> &'static str {
         match self {
             Self::ScheduleVolume => "VOLUME",
-            Self::CreateBackup | Self::DeleteBackup | Self::RestoreBackup => "VOLUME_BACKUP",
+            Self::CreateBackup | Self::DeleteBackup | Self::RestoreBackup | Self::VerifyBackup => "VOLUME_BACKUP",
         }
     }
 }
@@ -81,6 +86,7 @@ impl Detail {
             Self::DriverRestoreFailed => "Backup driver failed to restore backup.",
             Self::VolumeStatus => "Volume status is invalid.",
             Self::IncrementalForcedFull => "Incremental backup not possible, forcing full backup.",
+            Self::BackupDamaged => "The backup is damaged and can not be restored; its fail_reason says how.",
         }
     }
 }

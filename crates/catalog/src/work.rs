@@ -5,16 +5,19 @@
 //! has been changed by somebody else in the meantime (an administrator's reset, say) is left as it is.
 
 mod backup;
+mod damage;
 mod delete;
 mod import;
 mod restore;
 mod snapshot;
+mod verify;
 mod volume;
 
 pub use backup::{BackupOutcome, BackupWork, Parent};
 pub use delete::DeleteWork;
 pub use import::{ImportUnfit, ImportedFields};
 pub use restore::{RestoreWork, RestoredMetadata};
+pub use verify::{Verdict, VerifyWork};
 
 use sqlx::PgConnection;
 

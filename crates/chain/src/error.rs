@@ -102,6 +102,14 @@ pub enum Error {
         /// Its size when it was made, bytes.
         expected: u64,
     },
+    /// A disk can not read what it holds, and has no other copy.
+    #[error("the data of {image} can not be read: {error}")]
+    Unreadable {
+        /// `pool/image@snapshot`.
+        image: String,
+        /// What Ceph says.
+        error: rbd::Error,
+    },
     /// The recorded checksums can not be read.
     #[error("the checksums {key} of {image} can not be read: {reason}")]
     BadSums {
@@ -181,6 +189,16 @@ impl Error {
         matches!(self, Self::Interrupted(_))
     }
 
+    /// A failure of reading `backup`: where Ceph can not read what it holds, the backup is damaged.
+    pub(crate) fn reading(self, backup: &rbd::Image) -> Self {
+        match self {
+            Self::Ceph(error) if error.errno == rbd::Errno::IO && error.object == backup.path() => {
+                Self::Unreadable { image: backup.path().to_owned(), error }
+            }
+            other => other,
+        }
+    }
+
     /// Whether the backup itself is damaged: reading it again will not help.
     pub fn is_damage(&self) -> bool {
         matches!(
@@ -188,6 +206,7 @@ impl Error {
             Self::Damaged { .. }
                 | Self::Differs { .. }
                 | Self::Truncated { .. }
+                | Self::Unreadable { .. }
                 | Self::BadSums { .. }
                 | Self::NoBase { .. }
                 | Self::NoRestorePoint { .. }

@@ -18,6 +18,7 @@
 //! | `pipeline`, `copy` | the one copy pipeline of all of these |
 //! | `journal`, `ledger` | how far a copy has come for good, so that a later attempt goes on from there |
 //! | `sums`, `table` | checksums, and where a backup's are kept |
+//! | `pace` | not more than so many bytes a second |
 //!
 //! This crate knows nothing of Postgres and nothing of HTTP. Every function can be called again after it was
 //! interrupted anywhere: it looks at what is on disk first, and goes on from there.
@@ -35,6 +36,7 @@ mod ledger;
 pub mod metadata;
 pub mod mutation;
 pub mod names;
+mod pace;
 mod pipeline;
 mod point;
 pub mod restore;

@@ -103,6 +103,7 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
     let what = |plan: Plan, marker: Option<u64>| {
         format!("{plan:?} {base_id}@{:?} -> {volume_id} from {marker:?}, {end} bytes", point.snapshot_id)
     };
+    let damage = |error: Error| error.reading(&from);
     let checked = table.as_ref().map_or(Sums::Ignored, Sums::Expected);
     let (plan, moved) = if let Some(marker) = marker {
         let start = pools.volumes.open_read_only(&request.image, Some(&marker.name)).await?;
@@ -111,7 +112,7 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
         let what = what(Plan::Repair, Some(marker.id));
         let sums = Sums::Compared(&start, table.as_ref());
         let copy = Copy { from: &from, to: &to, known, sums, what: Some(&what) };
-        let moved = copy.run(Walk::new(&changed, None, end), control).await?;
+        let moved = copy.run(Walk::new(&changed, None, end), control).await.map_err(damage)?;
         still_there(&pools.volumes, &request.image, &volume_id, &[marker.id]).await?;
         (Plan::Repair, moved)
     } else {
@@ -120,10 +121,11 @@ pub async fn restore(pools: &Pools, request: &Request, control: &Control) -> Res
         // what an earlier attempt has filled is no reason to compare
         if control.journal.of(&fill).is_some() || Walk::new(&everything, None, end).finds_nothing().await? {
             let copy = Copy { from: &from, to: &to, known: Known::Empty, sums: checked, what: Some(&fill) };
-            (Plan::Fill, copy.run(Walk::new(&content, None, end), control).await?)
+            (Plan::Fill, copy.run(Walk::new(&content, None, end), control).await.map_err(damage)?)
         } else {
             let copy = Copy { from: &from, to: &to, known: Known::WorthReading, sums: checked, what: Some(&compare) };
-            (Plan::Compare, copy.run(Walk::new(&content, Some(&everything), end), control).await?)
+            let walk = Walk::new(&content, Some(&everything), end);
+            (Plan::Compare, copy.run(walk, control).await.map_err(damage)?)
         }
     };
     still_there(&pools.backups, &point.base, &base_id, point.snapshot_id.as_slice()).await?;

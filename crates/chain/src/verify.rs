@@ -3,6 +3,7 @@
 //! All of it is read. It is compared with the checksums that were recorded when it was made, and, where the volume
 //! still has the snapshot that the backup was made of, with that, byte by byte.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rbd::{Extent, Image};
@@ -11,6 +12,7 @@ use crate::Pools;
 use crate::change::{Change, Walk};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::pace::Pace;
 use crate::pipeline::{Piece, Pipeline};
 use crate::point::{BaseRef, still_there};
 use crate::restore::marked_at;
@@ -23,6 +25,8 @@ pub struct Request {
     pub reference: BaseRef,
     /// The volume's image, which is looked at if it is there.
     pub image: String,
+    /// How fast the backup may be read; as fast as it can be without.
+    pub bytes_per_second: Option<NonZeroU64>,
 }
 
 /// A backup that is what was backed up, as far as that can be told.
@@ -81,7 +85,18 @@ pub async fn verify(pools: &Pools, request: &Request, control: &Control) -> Resu
     let source_image = source.as_ref().map(|(image, _)| image);
     let differs = AtomicU64::new(u64::MAX);
     let walk = Walk::new(&content, held.as_ref(), point.size);
-    let passed = Box::pin(pipeline.run(walk, |piece| compare(&backup, source_image, piece, &differs))).await?;
+    let pace = request.bytes_per_second.map(Pace::new);
+    let pace = pace.as_ref();
+    let piece = |piece: Extent| {
+        let compared = compare(&backup, source_image, piece, &differs);
+        async move {
+            if let Some(pace) = pace {
+                pace.take(piece.len).await;
+            }
+            compared.await
+        }
+    };
+    let passed = Box::pin(pipeline.run(walk, piece)).await.map_err(|error| error.reading(&backup))?;
     // what was read must have been there to the end: a removed snapshot reads as something else
     still_there(&pools.backups, &point.base, &backup.id().await?, point.snapshot_id.as_slice()).await?;
     if let Some(first) = passed.damaged.first() {

@@ -3,6 +3,7 @@
 mod auth;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use worker::ceph::PoolOptions;
 
 pub(crate) use self::auth::{Auth, AuthMode, Policy};
+
+/// A day, in seconds.
+const DAY: f64 = 86_400.0;
 
 /// The largest page that may be configured.
 const MAX_LIMIT: u32 = 10_000;
@@ -174,6 +178,10 @@ pub(crate) struct Worker {
     pub heartbeat_seconds: u64,
     /// How long running jobs may go on after SIGTERM, seconds.
     pub drain_seconds: u64,
+    /// Every backup is read back and compared with its checksums once in so many days; 0 for never.
+    pub scrub_days: f64,
+    /// How fast each worker reads for that, MiB a second; 0 for as fast as it goes.
+    pub scrub_mib_per_second: u64,
 }
 
 impl Default for Worker {
@@ -189,6 +197,8 @@ impl Default for Worker {
             poll_seconds: 5,
             heartbeat_seconds: 10,
             drain_seconds: 20,
+            scrub_days: 30.0,
+            scrub_mib_per_second: 32,
         }
     }
 }
@@ -314,6 +324,14 @@ impl Config {
             self.worker.heartbeat_seconds <= 30,
             "worker.heartbeat_seconds must be at most 30: after 60 seconds a service counts as down",
         );
+        demand(
+            (0.0..=3650.0).contains(&self.worker.scrub_days),
+            "worker.scrub_days must be from 0 (never) to 3650; a part of a day is allowed",
+        );
+        demand(
+            self.worker.scrub_mib_per_second <= 1 << 20,
+            "worker.scrub_mib_per_second must be at most 1048576; 0 is as fast as it goes",
+        );
     }
 
     /// The host's name.
@@ -339,6 +357,8 @@ impl Config {
             poll: Duration::from_secs(self.worker.poll_seconds),
             heartbeat: Duration::from_secs(self.worker.heartbeat_seconds),
             drain: Duration::from_secs(self.worker.drain_seconds),
+            scrub_every: (self.worker.scrub_days > 0.0).then(|| Duration::from_secs_f64(self.worker.scrub_days * DAY)),
+            scrub_bytes_per_second: NonZeroU64::new(self.worker.scrub_mib_per_second << 20),
             default_container: self.backups.ceph.pool.clone(),
         }
     }

@@ -159,6 +159,8 @@ points! {
         FinishUnwantedRestore = "restore.finish-unwanted";
         /// A restore is recorded as failed.
         FailRestore = "restore.fail";
+        /// What a verification has shown is recorded.
+        FinishVerify = "verify.finish";
         /// It is read what is to be deleted.
         BeginDelete = "delete.begin";
         /// A backup is recorded as deleted.

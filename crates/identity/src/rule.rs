@@ -16,7 +16,7 @@ pub(crate) enum Default {
 macro_rules! rules {
     ($($variant:ident = $name:literal, $default:ident;)+) => {
         /// One thing that a caller may or may not do. The names are the reference's, which operators know from
-        /// their policy files, and so are the defaults (API spec 9.3).
+        /// their policy files, and so are the defaults (API spec 9.3); those of what it does not have begin with ours.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Rule {
             $(#[doc = concat!("`", $name, "`")] $variant,)+
@@ -53,6 +53,7 @@ rules! {
     BackupImport = "backup:backup-import", Admin;
     BackupProjectAttribute = "backup:backup_project_attribute", Admin;
     BackupResetStatus = "volume_extension:backup_admin_actions:reset_status", Admin;
+    BackupVerify = "cindervault:verify", Member;
     BackupForceDelete = "volume_extension:backup_admin_actions:force_delete", Admin;
     MessageGetAll = "message:get_all", Reader;
     MessageGet = "message:get", Reader;

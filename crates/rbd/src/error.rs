@@ -13,6 +13,8 @@ impl Errno {
     pub const EXISTS: Self = Self(libc::EEXIST);
     /// In use: watched, protected, or cloned.
     pub const BUSY: Self = Self(libc::EBUSY);
+    /// What is there can not be read, or what is asked for can not be done.
+    pub const IO: Self = Self(libc::EIO);
     /// The image still has snapshots.
     pub const NOT_EMPTY: Self = Self(libc::ENOTEMPTY);
     /// The cluster or pool is full.

@@ -4,6 +4,7 @@ mod backup_create;
 mod backup_delete;
 mod backup_import;
 mod backup_restore;
+mod backup_verify;
 mod metadata;
 mod snapshot;
 mod volume;
@@ -77,6 +78,10 @@ pub(crate) async fn run(scene: &Scene, held: &Held) {
         JobSpec::BackupRestore { backup, volume, new_volume } => {
             backup_restore::run(scene, held, *backup, *volume, *new_volume).await
         }
+        JobSpec::BackupVerify { backup } => backup_verify::run(scene, held, *backup, None).await,
+        JobSpec::BackupScrub { backup } => {
+            backup_verify::run(scene, held, *backup, scene.settings.scrub_bytes_per_second).await
+        }
         JobSpec::BackupImport { backup, service, record } => {
             backup_import::run(scene, held, *backup, service, record).await
         }
@@ -148,7 +153,7 @@ fn given_up(held: &Held) -> Option<JobError> {
 ///
 /// `service_metadata` is text that may have come from outside: anything but an object with a string member
 /// `base` counts as a row of an old release.
-fn base_ref(backup: &catalog::backups::Backup, service_metadata: Option<&str>) -> BaseRef {
+pub(crate) fn base_ref(backup: &catalog::backups::Backup, service_metadata: Option<&str>) -> BaseRef {
     BaseRef {
         backup: backup.id.0,
         volume: backup.volume_id.0,
@@ -157,7 +162,8 @@ fn base_ref(backup: &catalog::backups::Backup, service_metadata: Option<&str>) -
     }
 }
 
-fn base_of(service_metadata: &str) -> Option<String> {
+/// The image that a `service_metadata` names.
+pub(crate) fn base_of(service_metadata: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(service_metadata).ok()?;
     Some(value.get("base")?.as_str()?.to_owned())
 }

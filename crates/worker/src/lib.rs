@@ -7,9 +7,10 @@
 //! |---|---|
 //! | `incarnation` | the worker's name, which stands for its connections |
 //! | `fence` | keeps a worker that lost a job from writing, before another goes on with it |
-//! | `runner` | claims jobs in two lanes, as many at once as the settings allow |
+//! | `runner` | claims jobs in lanes, as many at once as the settings allow |
 //! | `lease` | renews a job's lease, publishes its progress, says why it must stop |
 //! | `jobs` | one file a kind of job |
+//! | `verify`, `scrub` | reads backups back, and says when |
 //! | `images` | the images of the standalone volume source |
 //! | [`ceph`] | connections to clusters, shared |
 //!
@@ -24,12 +25,16 @@ mod incarnation;
 mod jobs;
 mod lease;
 mod runner;
+mod scrub;
 mod services;
+mod verify;
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 pub use error::JobError;
 pub use runner::Worker;
+pub use verify::{Finding, verify_now};
 
 /// The driver class that is recorded with every backup (format spec 6.2).
 pub const SERVICE: &str = catalog::backups::DRIVER;
@@ -57,6 +62,10 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long running jobs may go on after the worker was told to stop.
     pub drain: Duration,
+    /// Every backup is read back once in so long; without it, none is of itself.
+    pub scrub_every: Option<Duration>,
+    /// How fast backups are read for that; as fast as it goes without.
+    pub scrub_bytes_per_second: Option<NonZeroU64>,
     /// The pool that backups go to when the request names none.
     pub default_container: String,
 }

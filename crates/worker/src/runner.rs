@@ -13,7 +13,7 @@ use crate::ceph::PoolOptions;
 use crate::incarnation::{Incarnation, Incarnations};
 use crate::jobs::{self, Scene};
 use crate::lease::{Held, Stop};
-use crate::{JobError, Settings, fence, services};
+use crate::{JobError, Settings, fence, scrub, services};
 
 /// How long to wait before listening again after the database went away.
 const LISTEN_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -25,7 +25,7 @@ pub struct Worker {
     incarnations: Arc<Incarnations>,
     settings: Arc<Settings>,
     budget: Budget,
-    wake: Arc<[Notify; 2]>,
+    wake: Arc<[Notify; 4]>,
 }
 
 impl Worker {
@@ -45,7 +45,7 @@ impl Worker {
             incarnations: Arc::new(incarnations),
             budget: Budget::new(settings.memory),
             settings: Arc::new(settings),
-            wake: Arc::new([Notify::new(), Notify::new()]),
+            wake: Arc::default(),
         })
     }
 
@@ -57,14 +57,24 @@ impl Worker {
         let stop_jobs = CancellationToken::new();
         let heartbeats = CancellationToken::new();
         let lanes = TaskTracker::new();
-        for (index, lane, limit) in [(0, Lane::Copy, self.settings.copies), (1, Lane::Light, self.settings.light_jobs)]
-        {
+        let limits = [
+            (Lane::Copy, self.settings.copies),
+            (Lane::Light, self.settings.light_jobs),
+            // what only reads, and takes long
+            (Lane::Verify, 1),
+            (Lane::Scrub, 1),
+        ];
+        for (index, (lane, limit)) in limits.into_iter().enumerate() {
             let (worker, running) = (self.clone(), running.clone());
             let (shutdown, stop_jobs) = (shutdown.clone(), stop_jobs.clone());
             lanes.spawn(async move { worker.lane(index, lane, limit, running, shutdown, stop_jobs).await });
         }
         let (worker, listening) = (self.clone(), shutdown.clone());
         lanes.spawn(async move { worker.listen(listening).await });
+        if let Some(every) = self.settings.scrub_every {
+            let (catalog, stop) = (self.catalog.clone(), shutdown.clone());
+            lanes.spawn(async move { scrub::run(&catalog, every, stop).await });
+        }
         let beating = TaskTracker::new();
         let (worker, stop_beating) = (self.clone(), heartbeats.clone());
         beating.spawn(async move {

@@ -67,7 +67,7 @@ pub(super) fn routes() -> Routes {
 
 /// The backup in the path that the caller can see and get. `backup:get` comes first for whatever is done
 /// with a backup (API spec 9.3).
-async fn find(call: &Call) -> Result<BackupView, ApiError> {
+pub(super) async fn find(call: &Call) -> Result<BackupView, ApiError> {
     let backup = match exact_uuid(call.param("id")) {
         Some(id) => call.catalog().backup(BackupId(id), &call.scope()).await?,
         None => None,
@@ -78,7 +78,7 @@ async fn find(call: &Call) -> Result<BackupView, ApiError> {
 }
 
 /// 404 for the backup in the path.
-fn unknown_backup(call: &Call) -> ApiError {
+pub(super) fn unknown_backup(call: &Call) -> ApiError {
     ApiError::not_found("Backup", call.param("id"))
 }
 

@@ -35,11 +35,16 @@ impl Catalog {
         if services::usable_backup_service(&mut tx, backup.zone()).await?.is_none() {
             return Ok(Err(ResetRejected::NoService));
         }
-        sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1")
-            .bind(id)
-            .bind(status)
-            .execute(&mut *tx)
-            .await?;
+        // what was found of it before the reset no longer counts: the scrub looks at it soon
+        sqlx::query(
+            "UPDATE backups
+                SET status = $2, verified_at = NULL, verify_result = NULL, verify_asked_at = NULL, updated_at = now()
+              WHERE id = $1",
+        )
+        .bind(id)
+        .bind(status)
+        .execute(&mut *tx)
+        .await?;
         if backup.status != status {
             sqlx::query(
                 "UPDATE jobs SET cancel_requested = true, updated_at = now()

@@ -5,12 +5,12 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::backup::backup_message;
-use super::{backup_row, volume_row};
+use super::{backup_row, damage, volume_row};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
 use crate::volumes::{self, Volume};
-use crate::{BackupId, Catalog, Metadata, Result, VolumeId, transaction};
+use crate::{BackupId, Catalog, Metadata, Result, Time, VolumeId, transaction};
 
 /// The user's key that names the backup a volume was restored from (API spec 5.6).
 const SOURCE_KEY: &str = "src_backup_id";
@@ -114,7 +114,8 @@ impl Catalog {
 
     /// Records that a restore failed: the backup is not damaged by that and is available again, the volume's
     /// content is undefined and its status says so: `error_restoring`, or `error` where the restore was cancelled
-    /// or the backup is another driver's (API spec 5.2, 5.6).
+    /// or the backup is another driver's (API spec 5.2, 5.6). Where it failed because the backup is `damaged`, that is
+    /// marked as a verification marks it.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -125,10 +126,15 @@ impl Catalog {
         volume: VolumeId,
         detail: Detail,
         why: &str,
+        damaged: bool,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         if let Some(backup) = backup_row(&mut tx, id).await? {
             let tried = is_restored_to(&backup, volume) && backup.must_be_ours().is_ok();
+            if tried && damaged {
+                let (now,): (Time,) = sqlx::query_as("SELECT now()").fetch_one(&mut *tx).await?;
+                damage::mark(&mut tx, &backup, why, now, job.request_id.as_deref()).await?;
+            }
             release_backup(&mut tx, id, volume).await?;
             let left = if tried { volumes::Status::ErrorRestoring } else { volumes::Status::Error };
             leave_volume(&mut tx, volume, left).await?;
@@ -145,17 +151,20 @@ fn is_restored_to(backup: &Backup, volume: VolumeId) -> bool {
     backup.status == Status::Restoring && backup.restore_volume_id == Some(volume)
 }
 
-/// The backup is available again after its restore to this volume, however that ended: nothing was written to it.
-/// `error` can only be an administrator's reset, which is what cancels a restore.
+/// The backup is available again after its restore to this volume, however that ended: nothing was written to it;
+/// unless it was found to be damaged meanwhile. `error` can only be an administrator's reset, which is what cancels a
+/// restore.
 async fn release_backup(tx: &mut PgConnection, id: BackupId, volume: VolumeId) -> Result<()> {
     sqlx::query(
-        "UPDATE backups SET status = $3, updated_at = now()
+        "UPDATE backups
+            SET status = CASE WHEN verify_result = 'damaged' THEN $5 ELSE $3 END, updated_at = now()
           WHERE id = $1 AND restore_volume_id = $2 AND status = ANY($4) AND deleted_at IS NULL",
     )
     .bind(id)
     .bind(volume)
     .bind(Status::Available)
     .bind([Status::Restoring, Status::Error])
+    .bind(Status::Error)
     .execute(tx)
     .await?;
     Ok(())

@@ -214,7 +214,8 @@ async fn checksums_cost_what_changed_and_go_with_the_last_that_needs_them() {
     let mut expected = vec![of(next.backup, ""), of(next.backup, ".1"), of(full.backup, ".0"), of(full.backup, ".2")];
     expected.sort();
     assert_eq!(keys().await, expected, "what the increment refers to is kept");
-    let request = chain::verify::Request { reference: reference(&next), image: next.image.clone() };
+    let request =
+        chain::verify::Request { reference: reference(&next), image: next.image.clone(), bytes_per_second: None };
     let verified = chain::verify::verify(&pools, &request, &control).await.unwrap();
     assert!(verified.checksums && verified.source, "{verified:?}");
     chain::delete::delete(&pools, &[delete(&next)], &control).await.unwrap();

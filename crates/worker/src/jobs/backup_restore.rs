@@ -40,7 +40,10 @@ pub(super) async fn run(
         Err(error) if error.is_interruption() && held.why() != Some(Stop::Cancelled) => Ok(Outcome::Stopped),
         Err(error) => {
             tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "restoring a backup failed");
-            fail(held, id, volume, Detail::DriverRestoreFailed, &error.to_string()).await
+            let damaged = matches!(&error, JobError::Chain(error) if error.is_damage());
+            let (why, detail) = (error.to_string(), Detail::DriverRestoreFailed);
+            held.persist(|| held.catalog.fail_restore(&held.job, id, volume, detail, &why, damaged)).await?;
+            Ok(Outcome::Recorded)
         }
     }
 }
@@ -69,6 +72,6 @@ async fn write(
 }
 
 async fn fail(held: &Held, id: BackupId, volume: VolumeId, detail: Detail, why: &str) -> Result<Outcome, JobError> {
-    held.persist(|| held.catalog.fail_restore(&held.job, id, volume, detail, why)).await?;
+    held.persist(|| held.catalog.fail_restore(&held.job, id, volume, detail, why, false)).await?;
     Ok(Outcome::Recorded)
 }

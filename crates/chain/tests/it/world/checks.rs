@@ -68,7 +68,7 @@ impl World {
     pub(crate) async fn verify(&self, backup: usize) -> chain::Result<Verified> {
         let backup = &self.backups[backup];
         let image = self.volumes[backup.volume].image.clone();
-        let request = verify::Request { reference: backup.reference.clone(), image };
+        let request = verify::Request { reference: backup.reference.clone(), image, bytes_per_second: None };
         verify::verify(&self.ceph.pools, &request, &Control::unattended(self.ceph.budget.clone())).await
     }
 

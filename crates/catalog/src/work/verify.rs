@@ -1,0 +1,106 @@
+//! Verifications of backups.
+
+use fail_points::Point;
+
+use super::{backup_row, damage};
+use crate::backups::{Backup, Status, VerifyResult};
+use crate::jobs::{self, Job, JobEnd};
+use crate::{BackupId, Catalog, Result, Time, transaction};
+
+/// What a worker needs to verify a backup.
+#[derive(Debug, Clone)]
+pub struct VerifyWork {
+    /// The backup.
+    pub backup: Backup,
+    /// Its `service_metadata`, or that of its parent where it has none (format spec 1.1).
+    pub service_metadata: Option<String>,
+    /// When this was read, by the database's clock.
+    pub began: Time,
+}
+
+/// What reading a backup back has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// It is what was backed up.
+    Sound,
+    /// All of it can be read; there is nothing to compare it with.
+    Readable,
+    /// It is damaged, in this way.
+    Damaged(&'a str),
+}
+
+impl Verdict<'_> {
+    fn result(self) -> VerifyResult {
+        match self {
+            Self::Sound => VerifyResult::Sound,
+            Self::Readable => VerifyResult::Readable,
+            Self::Damaged(_) => VerifyResult::Damaged,
+        }
+    }
+}
+
+/// Whether there is anything to read: the data of a backup in another status may not be all there.
+fn is_complete(backup: &Backup) -> bool {
+    backup.deleted_at.is_none() && matches!(backup.status, Status::Available | Status::Restoring)
+}
+
+impl Catalog {
+    /// Reads where a backup is that is to be verified. `None` when it is gone, or neither available nor being restored.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn begin_verify(&self, id: BackupId) -> Result<Option<VerifyWork>> {
+        let mut tx = self.pool.begin().await?; // rolled back: nothing is changed
+        let Some(backup) = backup_row(&mut tx, id).await?.filter(is_complete) else { return Ok(None) };
+        let (service_metadata, began): (Option<String>, Time) = sqlx::query_as(
+            "SELECT COALESCE(b.service_metadata, p.service_metadata), now()
+               FROM backups AS b LEFT JOIN backups AS p ON p.id = b.parent_id WHERE b.id = $1",
+        )
+        .bind(id)
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok(Some(VerifyWork { backup, service_metadata, began }))
+    }
+
+    /// Records what a verification that `began` then has shown, and ends its job, if it was one. Returns whether it was
+    /// recorded: of a backup that has since been deleted, or whose status was set to something else, nothing is.
+    ///
+    /// # Errors
+    /// The database failed, or the job is no longer this worker's.
+    pub async fn finish_verify(
+        &self,
+        job: Option<&Job>,
+        id: BackupId,
+        began: Time,
+        verdict: Verdict<'_>,
+    ) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
+        if let Some(job) = job
+            && !jobs::holds(&mut tx, job).await?
+        {
+            return Ok(true); // recorded by an earlier call whose answer was lost
+        }
+        let backup = backup_row(&mut tx, id).await?.filter(is_complete);
+        match (&backup, verdict) {
+            (None, _) => {}
+            (Some(backup), Verdict::Damaged(why)) => {
+                let request = job.and_then(|job| job.request_id.as_deref());
+                damage::mark(&mut tx, backup, why, began, request).await?;
+            }
+            (Some(_), Verdict::Sound | Verdict::Readable) => {
+                sqlx::query(
+                    "UPDATE backups SET verified_at = now(), verify_asked_at = now(), verify_result = $2 WHERE id = $1",
+                )
+                .bind(id)
+                .bind(verdict.result())
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        if let Some(job) = job {
+            jobs::end(&mut tx, job, JobEnd::Done).await?;
+        }
+        transaction::commit(Point::FinishVerify, tx).await?;
+        Ok(backup.is_some())
+    }
+}
