@@ -48,16 +48,21 @@ pub(crate) async fn create_from(
     };
     let source = pool.open(&parent).await?;
     let made = clone_flat(held, pool, &source, &parent, &snapshot, &child, own, size).await;
-    // whatever came of it, the parent is left as it was
+    let removed = if made.is_err() { give_up(held, pool, &child).await } else { Ok(()) };
+    // whatever came of it, the parent is left as it was; the clone goes first, for it holds the snapshot
     let released = release(&source, &snapshot, own).await;
     source.close().await;
-    if made.is_err() {
-        // a worker that took the job over may have made it, and somebody may be using it
-        held.prove().await.map_err(chain::Error::from)?;
-        remove_image(Point::RemoveUnfinishedVolume, pool, &child, OnBusy::Fail).await?;
-    }
+    removed?;
     made?;
     Ok(released?)
+}
+
+/// Removes a clone that could not be finished.
+async fn give_up(held: &Held, pool: &Pool, child: &str) -> Result<(), JobError> {
+    // a worker that took the job over may have made it, and somebody may be using it
+    held.prove().await.map_err(chain::Error::from)?;
+    remove_image(Point::RemoveUnfinishedVolume, pool, child, OnBusy::Fail).await?;
+    Ok(())
 }
 
 #[expect(clippy::too_many_arguments, reason = "two images, a snapshot, and who may")]
@@ -92,7 +97,18 @@ async fn clone_flat(
     Ok(())
 }
 
+/// Leaves the parent as it was before the clone. Tried twice: nobody comes back to it.
 async fn release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<()> {
+    match try_release(source, snapshot, own).await {
+        Err(error) => {
+            tracing::warn!(%error, image = source.path(), snapshot, "the snapshot is still held; trying again");
+            try_release(source, snapshot, own).await
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn try_release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<()> {
     let there = source.snapshots().await?.iter().any(|candidate| candidate.name == snapshot);
     if !there {
         return Ok(());
