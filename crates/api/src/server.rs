@@ -1,9 +1,13 @@
 //! Serving the API on a socket.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::response::Response;
 use axum::serve::{Listener, ListenerExt};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,23 +21,44 @@ use tower::ServiceExt;
 use crate::router::router;
 use crate::state::Api;
 
+/// For how long clients that knocked before the door was closed are let in.
+const LATE: Duration = Duration::from_millis(50);
+
+/// For how long a connection without a request is kept after that: a request may be on its way, and is answered.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Serves until told to stop, then lets the requests that are being answered finish, for as long as the
 /// settings say. A connection that fails concerns nobody else.
+///
+/// A request that arrives while it stops, over a connection that was open before, is answered, and told that the
+/// connection ends with it. New connections are refused: whoever is refused has sent nothing and can ask elsewhere.
 pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken) {
     let settings = api.settings();
     let mut http = http1::Builder::new();
     // without a timer there is no end to the time for headers, and a few clients can keep every socket
     http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout);
+    let stopping = shutdown.clone();
     let service = router(&api).map_request(|request: Request<Incoming>| request.map(Body::new));
+    let service = service.map_response(move |mut response: Response| {
+        if stopping.is_cancelled() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    });
     let service = TowerToHyperService::new(service);
     // answers are small and wanted at once; a socket that is gone already says so when it is read
     let mut listener = listener.tap_io(|socket| _ = socket.set_nodelay(true));
     let (connections, over) = (TaskTracker::new(), CancellationToken::new());
+    let told = shutdown.clone();
+    let mut closing = pin!(async {
+        told.cancelled().await;
+        tokio::time::sleep(LATE).await;
+    });
     loop {
         let socket = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
             (socket, _) = listener.accept() => socket,
+            () = closing.as_mut() => break,
         };
         let connection = http.serve_connection(TokioIo::new(socket), service.clone());
         let (shutdown, over) = (shutdown.clone(), over.clone());
@@ -41,7 +66,7 @@ pub async fn serve(listener: TcpListener, api: Api, shutdown: CancellationToken)
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = shutdown.cancelled() => {
+                () = async { shutdown.cancelled().await; tokio::time::sleep(IDLE).await } => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         ended = connection => ended,

@@ -9,6 +9,7 @@
 //!
 //! What the worker does to a backup afterwards is in `work`.
 
+mod cancel;
 mod create;
 mod delete;
 mod import;
@@ -21,6 +22,7 @@ mod unclaimed;
 mod update;
 mod verify;
 
+pub use cancel::{CancelRejected, ForceDeleteRejected};
 pub use create::{CreateRejected, NewBackup};
 pub use delete::DeleteRejected;
 pub use import::{ImportRejected, NewImport};

@@ -43,6 +43,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// What a caller who has waited long enough takes for an answer.
+    pub fn no_answer() -> Self {
+        Self::Database(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    }
+
     /// Whether a text was at fault that no database of ours can hold or compare with: one with a NUL.
     pub fn is_unstorable_text(&self) -> bool {
         let Self::Database(error) = self else { return false };

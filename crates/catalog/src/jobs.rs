@@ -22,6 +22,9 @@ use crate::{BackupId, Catalog, Error, JobId, ProjectId, Result, SnapshotId, Volu
 /// The channel on which a new job is announced.
 const CHANNEL: &str = "cindervault_jobs";
 
+/// The channel on which it is announced that a job is to be cancelled.
+const CANCELS: &str = "cindervault_cancels";
+
 /// What a job is to do. Stored as JSON in the job's row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -254,9 +257,29 @@ pub struct Job {
     pub takeovers: i32,
     /// The last step that an earlier attempt recorded.
     pub step: Option<String>,
+    /// Whether somebody had asked for it to be cancelled when it was claimed.
+    pub cancel: bool,
     /// The workers who lost it and may still write for it: they must be fenced before anything is done
     /// ([`Catalog::lost_workers`]).
     pub predecessors: Vec<String>,
+}
+
+impl Job {
+    /// A job that was claimed when it was put into the queue.
+    pub(crate) fn taken(id: JobId, spec: JobSpec, project_id: ProjectId, worker: String) -> Self {
+        Self {
+            id,
+            spec,
+            project_id,
+            request_id: None,
+            worker,
+            attempt: 1,
+            takeovers: 1,
+            step: None,
+            cancel: false,
+            predecessors: Vec::new(),
+        }
+    }
 }
 
 /// What a candidate for a claim fulfils, besides its state: its kind is of the lane (`$3`), none of its keys is
@@ -287,6 +310,7 @@ struct JobRow {
     attempt: i32,
     takeovers: i32,
     step: Option<String>,
+    cancel_requested: bool,
     predecessors: Vec<String>,
     lock_keys: Vec<String>,
 }
@@ -360,6 +384,38 @@ pub async fn end(tx: &mut PgConnection, job: &Job, how: JobEnd<'_>) -> Result<()
     Ok(())
 }
 
+/// Asks for the work on a backup to be cancelled, as part of the caller's transaction; its worker hears of it when that
+/// commits. `why` is what it will say that failed.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn request_cancel(tx: &mut PgConnection, backup: BackupId, why: Option<&str>) -> Result<()> {
+    sqlx::query(
+        "UPDATE jobs SET cancel_requested = true, cancelled_by = COALESCE(cancelled_by, $2), updated_at = now()
+          WHERE target_id = $1 AND state IN ('ready', 'running')
+            AND kind IN ('backup_create', 'backup_restore', 'backup_delete', 'backup_import')",
+    )
+    .bind(backup)
+    .bind(why)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("SELECT pg_notify($1, '')").bind(CANCELS).execute(tx).await?;
+    Ok(())
+}
+
+/// Takes a job out of the queue that no worker ever had, whose outcome the caller's transaction records.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn drop_untouched(tx: &mut PgConnection, id: JobId, why: &str) -> Result<()> {
+    sqlx::query("UPDATE jobs SET state = 'failed', error = $2, finished_at = now(), updated_at = now() WHERE id = $1")
+        .bind(id)
+        .bind(why)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// Whether the job is still to be ended by this worker: `false` when this very attempt has ended it already,
 /// which a repeated call after a lost answer finds. Locks the job until the transaction ends.
 ///
@@ -381,6 +437,11 @@ pub(crate) async fn holds(tx: &mut PgConnection, job: &Job) -> Result<bool> {
     }
 }
 
+/// Whether somebody asked for the job to be cancelled, for a transaction that holds it.
+pub(crate) async fn is_cancelled(tx: &mut PgConnection, job: &Job) -> Result<bool> {
+    Ok(sqlx::query_scalar("SELECT cancel_requested FROM jobs WHERE id = $1").bind(job.id).fetch_one(tx).await?)
+}
+
 pub(crate) fn stale(id: JobId) -> Error {
     Error::Stale { table: "jobs", id: id.to_string() }
 }
@@ -393,13 +454,33 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn claim_job(&self, worker: &str, host: &str, lane: Lane, lease: Duration) -> Result<Option<Job>> {
+        self.claim(worker, host, lane, lease, true).await
+    }
+
+    /// As [`Self::claim_job`], and takes no job over: for a while after the database was away, when those who hold jobs
+    /// may not have been able to say so yet.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn claim_ready_job(&self, worker: &str, host: &str, lane: Lane, lease: Duration) -> Result<Option<Job>> {
+        self.claim(worker, host, lane, lease, false).await
+    }
+
+    async fn claim(
+        &self,
+        worker: &str,
+        host: &str,
+        lane: Lane,
+        lease: Duration,
+        take_over: bool,
+    ) -> Result<Option<Job>> {
         let mut tx = self.pool.begin().await?;
         let row: Option<JobRow> = sqlx::query_as(
             // two steps, because only each by itself follows an index; the second is taken where the first finds none
             concat!(
                 "WITH lapsed AS (
                      SELECT id FROM jobs AS candidate
-                      WHERE state = 'running' AND lease_until < now() AND ",
+                      WHERE $6 AND state = 'running' AND lease_until < now() AND ",
                 runnable!(),
                 " ORDER BY run_at, created_at LIMIT 1 FOR UPDATE SKIP LOCKED),
                       ready AS (
@@ -417,7 +498,7 @@ impl Catalog {
                         attempt = attempt + 1, updated_at = now()
                   WHERE id = (SELECT id FROM lapsed UNION ALL SELECT id FROM ready)
               RETURNING id, spec, project_id, request_id, worker, attempt, attempt - handed_back AS takeovers, step,
-                        predecessors, lock_keys"
+                        cancel_requested, predecessors, lock_keys"
             ),
         )
         .bind(worker)
@@ -425,6 +506,7 @@ impl Catalog {
         .bind(lane.kinds())
         .bind(host)
         .bind(lane.name())
+        .bind(take_over)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -452,6 +534,7 @@ impl Catalog {
             attempt: row.attempt,
             takeovers: row.takeovers,
             step: row.step,
+            cancel: row.cancel_requested,
             predecessors: row.predecessors,
         }))
     }
@@ -475,22 +558,24 @@ impl Catalog {
         cancel.map(|(cancel,)| cancel).ok_or_else(|| stale(job.id))
     }
 
-    /// Records which step a job has reached, before the step is taken.
+    /// Records which step a job has reached, before the step is taken. Returns whether somebody asked for the job to
+    /// be cancelled.
     ///
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
-    pub async fn record_step(&self, job: &Job, step: &str) -> Result<()> {
-        let record = sqlx::query(
-            "UPDATE jobs SET step = $4, updated_at = now()
-              WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
+    pub async fn record_step(&self, job: &Job, step: &str) -> Result<bool> {
+        let record = sqlx::query_as(
+            "UPDATE jobs SET step = $4, progress_at = now(), updated_at = now()
+              WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'
+          RETURNING cancel_requested",
         )
         .bind(job.id)
         .bind(&job.worker)
         .bind(job.attempt)
         .bind(step)
-        .execute(&self.pool);
-        let changed = transaction::single(Point::RecordStep, record).await?.rows_affected();
-        if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
+        .fetch_optional(&self.pool);
+        let cancel: Option<(bool,)> = transaction::single(Point::RecordStep, record).await?;
+        cancel.map(|(cancel,)| cancel).ok_or_else(|| stale(job.id))
     }
 
     /// Records how far a job's copy has come, in bytes.
@@ -499,7 +584,7 @@ impl Catalog {
     /// [`Error::Stale`] when the job is no longer this worker's.
     pub async fn record_progress(&self, job: &Job, examined: u64, copied: u64, total: u64) -> Result<()> {
         let record = sqlx::query(
-            "UPDATE jobs SET bytes_examined = $4, bytes_copied = $5, bytes_total = $6, updated_at = now()
+            "UPDATE jobs SET bytes_examined = $4, bytes_copied = $5, bytes_total = $6, progress_at = now(), updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
         )
         .bind(job.id)
@@ -583,9 +668,55 @@ impl Catalog {
     /// The database failed.
     pub async fn job_listener(&self) -> Result<JobListener> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(CHANNEL).await?;
+        listener.listen_all([CHANNEL, CANCELS]).await?;
         Ok(JobListener { listener })
     }
+
+    /// How long the database's server has been running.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn server_age(&self) -> Result<Duration> {
+        let seconds: f64 = sqlx::query_scalar("SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    }
+
+    /// Which of these jobs somebody asked to be cancelled.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn cancelled_jobs(&self, jobs: &[JobId]) -> Result<Vec<JobId>> {
+        Ok(sqlx::query_scalar("SELECT id FROM jobs WHERE id = ANY($1) AND cancel_requested")
+            .bind(jobs)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// In what words a job was asked to be cancelled; `None` where it was not, or where there are none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn why_cancelled(&self, job: &Job) -> Result<Option<String>> {
+        let why: Option<Option<String>> =
+            sqlx::query_scalar("SELECT cancelled_by FROM jobs WHERE id = $1 AND cancel_requested")
+                .bind(job.id)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(why.flatten())
+    }
+}
+
+/// What may have come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// A job that can be claimed.
+    Job,
+    /// A job is to be cancelled.
+    Cancel,
+    /// Both: the connection was lost and made anew.
+    Anything,
 }
 
 /// A connection on which new jobs are announced.
@@ -600,8 +731,11 @@ impl JobListener {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn wait(&mut self) -> Result<()> {
-        self.listener.try_recv().await?;
-        Ok(())
+    pub async fn wait(&mut self) -> Result<Announced> {
+        Ok(match self.listener.try_recv().await? {
+            None => Announced::Anything,
+            Some(heard) if heard.channel() == CANCELS => Announced::Cancel,
+            Some(_) => Announced::Job,
+        })
     }
 }

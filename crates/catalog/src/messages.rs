@@ -47,6 +47,8 @@ text_enum! {
         VolumeStatus = "027",
         /// An incremental backup became a full one.
         IncrementalForcedFull = "030",
+        /// It was cancelled. Not one of the reference's, which has no such thing.
+        Cancelled = "901",
         /// A backup does not hold what was backed up; not one of the reference's.
         BackupDamaged = "900",
     }
@@ -86,6 +88,7 @@ impl Detail {
             Self::DriverRestoreFailed => "Backup driver failed to restore backup.",
             Self::VolumeStatus => "Volume status is invalid.",
             Self::IncrementalForcedFull => "Incremental backup not possible, forcing full backup.",
+            Self::Cancelled => "The operation was cancelled.",
             Self::BackupDamaged => "The backup is damaged and can not be restored; its fail_reason says how.",
         }
     }

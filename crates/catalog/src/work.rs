@@ -19,11 +19,15 @@ pub use import::{ImportUnfit, ImportedFields};
 pub use restore::{RestoreWork, RestoredMetadata};
 pub use verify::{Verdict, VerifyWork};
 
+pub(crate) use backup::backup_failed;
+pub(crate) use restore::restore_failed;
+
 use sqlx::PgConnection;
 
 use crate::backups::Backup;
+use crate::jobs::Job;
 use crate::volumes::Volume;
-use crate::{BackupId, Result, VolumeId};
+use crate::{BackupId, ProjectId, Result, VolumeId};
 
 /// The select list of [`Backup`] over the alias `b`.
 macro_rules! backup_columns {
@@ -44,6 +48,19 @@ pub struct Worker {
     pub zone: String,
     /// The driver class that is recorded as `service` (format spec 6.2).
     pub service: String,
+}
+
+/// Who asked for something, and is told what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) project_id: &'a ProjectId,
+    pub(crate) request_id: Option<&'a str>,
+}
+
+impl<'a> Asker<'a> {
+    fn of(job: &'a Job) -> Self {
+        Self { project_id: &job.project_id, request_id: job.request_id.as_deref() }
+    }
 }
 
 /// A backup's row, also of one that has been deleted: its volume may still have to be given back.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use catalog::BackupId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Where the configuration is looked for.
@@ -42,6 +43,20 @@ pub(crate) enum Command {
     Worker,
     /// Bring the database's schema up to date, and end.
     Migrate,
+    /// Cancel the create of a backup, or a restore of it, and wait until that has ended.
+    ///
+    /// What was written of the backup is removed, its volume is as before, and the backup is `error`. A restore leaves the
+    /// backup as it is and the volume, whose content is not to be used, in `error_restoring`.
+    ///
+    /// Ends with 0 when it has ended, with 1 when there was nothing to cancel, with 2 when it had not ended in time: it
+    /// ends as soon as its worker, or whoever takes the job over, can reach Ceph.
+    Cancel {
+        /// The backup's id.
+        backup: BackupId,
+        /// How long to wait for the end, seconds.
+        #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+        wait: u64,
+    },
     /// Look whether Keystone, the database and both pools can be used, and say what is missing.
     ///
     /// Ends with 0 when all is well, with 1 when something is missing.

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod cancel;
 mod check;
 #[cfg(feature = "failpoints")]
 pub(crate) mod fail_points;
@@ -10,6 +11,7 @@ mod serve;
 mod upkeep;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cli::Command;
 use crate::config::Config;
@@ -24,6 +26,7 @@ pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<Exi
         Command::Api => serve::run(config, serve::Roles { api: true, worker: false }).await,
         Command::Worker => serve::run(config, serve::Roles { api: false, worker: true }).await,
         Command::Migrate => migrate::run(&config).await,
+        Command::Cancel { backup, wait } => cancel::run(&config, *backup, Duration::from_secs(*wait)).await,
         Command::Check { format } => Ok(check::run(&config, *format).await),
         Command::Openapi => Ok(openapi::run()),
         #[cfg(feature = "failpoints")]

@@ -54,6 +54,7 @@ rules! {
     BackupProjectAttribute = "backup:backup_project_attribute", Admin;
     BackupResetStatus = "volume_extension:backup_admin_actions:reset_status", Admin;
     BackupVerify = "cindervault:verify", Member;
+    BackupCancel = "cindervault:cancel", Member;
     BackupForceDelete = "volume_extension:backup_admin_actions:force_delete", Admin;
     MessageGetAll = "message:get_all", Reader;
     MessageGet = "message:get", Reader;

@@ -149,6 +149,11 @@ fn given_up(held: &Held) -> Option<JobError> {
         .then(|| JobError::Failed(format!("given up: {MAX_ATTEMPTS} workers went away while they worked on it")))
 }
 
+/// In what words somebody cancelled the job, if somebody did so who gave any.
+async fn cancelled(held: &Held) -> Result<Option<String>, JobError> {
+    Ok(held.persist(|| held.catalog.why_cancelled(&held.job)).await?)
+}
+
 /// Where the records say that a backup is.
 ///
 /// `service_metadata` is text that may have come from outside: anything but an object with a string member

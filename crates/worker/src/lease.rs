@@ -1,18 +1,24 @@
 //! Holding a job: its lease is renewed, its progress recorded, and whoever asks for its end is heard.
 
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use catalog::Catalog;
 use catalog::jobs::Job;
 use catalog::journal::Entry;
-use chain::{Budget, Control, Finished, Interrupted, Journal, JournalWriter, Progress, Prover};
+use chain::{Budget, Control, Finished, Interrupted, Journal, JournalWriter, Progress, Prover, Step};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How often progress is written to the job's row, at most.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// After how long without progress that is told.
+const STANDSTILL: Duration = Duration::from_secs(15);
+
+/// How long one attempt at a record may take: a database that was cut off does not even refuse.
+const RECORD_WITHIN: Duration = Duration::from_secs(20);
 
 /// Why a job had to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,47 +31,64 @@ pub(crate) enum Stop {
     Shutdown,
 }
 
-/// A job that this worker holds, while it runs.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) job: Job,
-    pub(crate) catalog: Catalog,
+/// What stops a job.
+#[derive(Debug, Clone, Default)]
+struct Brake {
     /// Cancelled when the job must stop, for whatever reason.
-    pub(crate) stop: CancellationToken,
+    stop: CancellationToken,
     /// Cancelled when the job is no longer ours: then not even cleaning up may go on.
     lost: CancellationToken,
-    why: Mutex<Option<Stop>>,
-    progress: watch::Sender<Progress>,
-    lease: Duration,
+    why: Arc<Mutex<Option<Stop>>>,
 }
 
-impl Held {
-    pub(crate) fn new(job: Job, catalog: Catalog, lease: Duration) -> Self {
-        Self {
-            job,
-            catalog,
-            stop: CancellationToken::new(),
-            lost: CancellationToken::new(),
-            why: Mutex::new(None),
-            progress: watch::Sender::default(),
-            lease,
-        }
-    }
-
+impl Brake {
     /// Stops the job. The first reason counts.
-    pub(crate) fn stop(&self, why: Stop) {
-        if let Ok(mut reason) = self.why.lock() {
-            reason.get_or_insert(why);
-        }
+    fn pull(&self, why: Stop) {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
         if why == Stop::LeaseLost {
             self.lost.cancel();
         }
         self.stop.cancel();
     }
+}
+
+/// A job that this worker holds, while it runs.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) job: Job,
+    pub(crate) catalog: Catalog,
+    brake: Brake,
+    progress: watch::Sender<Progress>,
+    /// The last step that was begun.
+    step: watch::Sender<Option<Step>>,
+    lease: Duration,
+}
+
+impl Held {
+    pub(crate) fn new(job: Job, catalog: Catalog, lease: Duration) -> Self {
+        let cancelled = job.cancel;
+        let held = Self {
+            job,
+            catalog,
+            brake: Brake::default(),
+            progress: watch::Sender::default(),
+            step: watch::Sender::default(),
+            lease,
+        };
+        if cancelled {
+            held.stop(Stop::Cancelled);
+        }
+        held
+    }
+
+    /// Stops the job. The first reason counts.
+    pub(crate) fn stop(&self, why: Stop) {
+        self.brake.pull(why);
+    }
 
     /// Why the job must stop, if it must.
     pub(crate) fn why(&self) -> Option<Stop> {
-        self.why.lock().ok().and_then(|why| *why)
+        *self.brake.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What an operation of `chain` is given. A copy goes on from what earlier attempts have finished.
@@ -77,17 +100,24 @@ impl Held {
         let earlier = if job.attempt > 1 { catalog.finished(&job).await? } else { Vec::new() };
         let entries = earlier.into_iter().map(|Entry { what, up_to, sums }| Finished { what, up_to, sums });
         let journal = Journal { earlier: Finished::join(entries), write: self.journal_writer() };
+        let (brake, begun) = (self.brake.clone(), self.step.clone());
         Ok(Control {
-            cancel: self.stop.clone(),
+            cancel: self.brake.stop.clone(),
             progress: self.progress.clone(),
             budget: budget.clone(),
             prover: self.prover(),
             journal,
             recorder: Box::new(move |step| {
-                let (catalog, job) = (catalog.clone(), job.clone());
+                let (catalog, job, brake) = (catalog.clone(), job.clone(), brake.clone());
+                begun.send_replace(Some(step));
                 Box::pin(async move {
                     match catalog.record_step(&job, step.name()).await {
-                        Ok(()) => Ok(()),
+                        Ok(false) => Ok(()),
+                        Ok(true) => {
+                            // asked for before this worker could hear of it
+                            brake.pull(Stop::Cancelled);
+                            Err(Interrupted::Cancelled)
+                        }
                         Err(catalog::Error::Stale { .. }) => Err(Interrupted::LeaseLost),
                         Err(error) => {
                             // the lease decides whether the job may go on; the step is only for the reader
@@ -125,7 +155,7 @@ impl Held {
     pub(crate) fn clean_up_control(&self, budget: &Budget) -> Control {
         let (catalog, job) = (self.catalog.clone(), self.job.clone());
         Control {
-            cancel: self.lost.clone(),
+            cancel: self.brake.lost.clone(),
             progress: watch::Sender::default(),
             budget: budget.clone(),
             prover: self.prover(),
@@ -133,7 +163,7 @@ impl Held {
             recorder: Box::new(move |step| {
                 let (catalog, job) = (catalog.clone(), job.clone());
                 Box::pin(async move {
-                    catalog.record_step(&job, step.name()).await.map_err(|error| {
+                    catalog.record_step(&job, step.name()).await.map(drop).map_err(|error| {
                         tracing::warn!(job.id = %job.id, %step, error = &error as &dyn std::error::Error,
                             "cleaning up stops: the step could not be recorded");
                         Interrupted::LeaseLost
@@ -178,35 +208,55 @@ impl Held {
         tokio::select! {
             () = self.renew() => {}
             () = self.record_progress() => {}
+            () = self.tell_of_standstill() => {}
         }
     }
 
     /// Renews the lease; returns when it is lost.
+    ///
+    /// A database that is away takes nothing away: while it can not be reached nobody can claim the job, and whoever
+    /// claims it before this worker reaches it again fences this worker before anything else.
     async fn renew(&self) {
-        let mut renewed = Instant::now();
         let mut ticks = tokio::time::interval(self.lease / 3);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.tick().await; // the first comes at once, and the claim has just given the lease
         loop {
             ticks.tick().await;
-            let asked = Instant::now();
             let answer = tokio::time::timeout(self.lease / 6, self.catalog.renew_job(&self.job, self.lease)).await;
             match answer {
-                Ok(Ok(cancel)) => {
-                    renewed = asked; // the database counts from some time between the question and the answer
-                    if cancel {
-                        self.stop(Stop::Cancelled);
-                    }
-                    continue;
-                }
+                Ok(Ok(true)) => self.stop(Stop::Cancelled),
+                Ok(Ok(false)) => {}
                 Ok(Err(catalog::Error::Stale { .. })) => return self.stop(Stop::LeaseLost),
                 Ok(Err(error)) => tracing::warn!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
                     "the job's lease could not be renewed"),
                 Err(_) => tracing::warn!(job.id = %self.job.id, "the lease is not renewed: no answer in time"),
             }
-            // the next try may end too late: by then another worker may have taken the job
-            if renewed.elapsed() > self.lease * 2 / 3 {
-                return self.stop(Stop::LeaseLost);
+        }
+    }
+
+    /// Tells when the job does not come on for long, and when it does again, for ever.
+    async fn tell_of_standstill(&self) {
+        let (mut progress, mut step) = (self.progress.subscribe(), self.step.subscribe());
+        let mut came_on = Instant::now();
+        let mut told = false;
+        loop {
+            let moved = async {
+                tokio::select! {
+                    _ = progress.changed() => {}
+                    _ = step.changed() => {}
+                }
+            };
+            let moved = tokio::time::timeout(STANDSTILL, moved).await.is_ok();
+            let (step, seconds) = (step.borrow().map(Step::name), came_on.elapsed().as_secs());
+            if moved {
+                if told {
+                    tracing::warn!(job.id = %self.job.id, step, seconds, "the job comes on again");
+                }
+                (came_on, told) = (Instant::now(), false);
+            } else if !told {
+                tracing::warn!(job.id = %self.job.id, step, seconds,
+                    "the job does not come on: Ceph is slow, or does not answer; it waits");
+                told = true;
             }
         }
     }
@@ -235,7 +285,12 @@ impl Held {
     {
         let mut pause = Duration::from_millis(200);
         loop {
-            match record().await {
+            // a record that was made though its answer was lost is found to be so
+            let recorded = match tokio::time::timeout(RECORD_WITHIN, record()).await {
+                Ok(recorded) => recorded,
+                Err(_) => Err(catalog::Error::no_answer()),
+            };
+            match recorded {
                 Err(error) if error.is_transient() && self.why() != Some(Stop::LeaseLost) => {
                     tracing::warn!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
                         "the job's outcome could not be recorded; trying again");

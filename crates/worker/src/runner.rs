@@ -1,9 +1,11 @@
 //! Claiming jobs and running them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use catalog::Catalog;
-use catalog::jobs::{Job, Lane};
+use catalog::jobs::{Announced, Job, Lane};
+use catalog::{Catalog, JobId};
 use chain::Budget;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +18,10 @@ use crate::lease::{Held, Stop};
 use crate::{JobError, Settings, fence, scrub, services};
 
 /// How long to wait before listening again after the database went away.
-const LISTEN_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+const LISTEN_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long jobs that were told to stop are waited for: one that waits for Ceph does not stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A worker of this process.
 #[derive(Debug, Clone)]
@@ -26,6 +31,9 @@ pub struct Worker {
     settings: Arc<Settings>,
     budget: Budget,
     wake: Arc<[Notify; 4]>,
+    held: Arc<Mutex<HashMap<JobId, Arc<Held>>>>,
+    /// Until when no job is taken over.
+    patient_until: Arc<Mutex<Instant>>,
 }
 
 impl Worker {
@@ -39,6 +47,8 @@ impl Worker {
         backups: PoolOptions,
         settings: Settings,
     ) -> Result<Self, JobError> {
+        // those who held jobs when the server ended may not have found it again yet
+        let patience = settings.lease.saturating_sub(catalog.server_age().await?);
         let incarnations = Incarnations::begin(catalog.clone(), settings.host.clone(), volumes, backups).await?;
         Ok(Self {
             catalog,
@@ -46,6 +56,8 @@ impl Worker {
             budget: Budget::new(settings.memory),
             settings: Arc::new(settings),
             wake: Arc::default(),
+            held: Arc::default(),
+            patient_until: Arc::new(Mutex::new(Instant::now() + patience)),
         })
     }
 
@@ -69,13 +81,14 @@ impl Worker {
             let (shutdown, stop_jobs) = (shutdown.clone(), stop_jobs.clone());
             lanes.spawn(async move { worker.lane(index, lane, limit, running, shutdown, stop_jobs).await });
         }
-        let (worker, listening) = (self.clone(), shutdown.clone());
-        lanes.spawn(async move { worker.listen(listening).await });
         if let Some(every) = self.settings.scrub_every {
             let (catalog, stop) = (self.catalog.clone(), shutdown.clone());
             lanes.spawn(async move { scrub::run(&catalog, every, stop).await });
         }
         let beating = TaskTracker::new();
+        // to the end: a job that is given time to end can be cancelled meanwhile
+        let (worker, stop_listening) = (self.clone(), heartbeats.clone());
+        beating.spawn(async move { worker.listen(stop_listening).await });
         let (worker, stop_beating) = (self.clone(), heartbeats.clone());
         beating.spawn(async move {
             services::beat(&worker.catalog, &worker.incarnations, &worker.settings, stop_beating).await;
@@ -87,7 +100,13 @@ impl Worker {
         tracing::info!(worker = %self.incarnations.latest().name, jobs = running.len(), "worker draining");
         if tokio::time::timeout(self.settings.drain, running.wait()).await.is_err() {
             stop_jobs.cancel();
-            running.wait().await;
+            if tokio::time::timeout(STOP_WITHIN, running.wait()).await.is_err() {
+                let jobs = running.len();
+                tracing::warn!(
+                    jobs,
+                    "jobs that wait for Ceph are left: others take them over when their leases run out"
+                );
+            }
         }
         heartbeats.cancel();
         beating.close();
@@ -144,15 +163,24 @@ impl Worker {
         }
     }
 
-    /// Wakes the lanes when the database announces something.
-    async fn listen(&self, shutdown: CancellationToken) {
+    /// Wakes the lanes, and stops jobs, when the database announces something.
+    async fn listen(&self, stop: CancellationToken) {
         let announcements = async {
             loop {
                 match self.catalog.job_listener().await {
                     Ok(mut listener) => {
-                        self.wake();
-                        while listener.wait().await.is_ok() {
-                            self.wake();
+                        let mut heard = Ok(Announced::Anything);
+                        while let Ok(announced) = heard {
+                            if announced != Announced::Cancel {
+                                self.wake();
+                            }
+                            if announced != Announced::Job {
+                                self.stop_cancelled().await;
+                            }
+                            heard = listener.wait().await;
+                            if !matches!(heard, Ok(Announced::Job | Announced::Cancel)) {
+                                self.database_was_away();
+                            }
                         }
                     }
                     Err(error) => {
@@ -163,9 +191,34 @@ impl Worker {
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => {}
+            () = stop.cancelled() => {}
             () = announcements => {}
         }
+    }
+
+    /// Stops those of our jobs that somebody asked to be cancelled. One that is not seen here is seen at its next step,
+    /// or when its lease is renewed.
+    async fn stop_cancelled(&self) {
+        let ours: Vec<JobId> = self.held().keys().copied().collect();
+        if ours.is_empty() {
+            return;
+        }
+        match self.catalog.cancelled_jobs(&ours).await {
+            Ok(cancelled) => {
+                for held in cancelled.iter().filter_map(|id| self.held().get(id).cloned()) {
+                    tracing::info!(job.id = %held.job.id, "the job is cancelled");
+                    held.stop(Stop::Cancelled);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "what is cancelled could not be looked up");
+            }
+        }
+    }
+
+    /// The jobs that run here.
+    fn held(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wake(&self) {
@@ -175,8 +228,28 @@ impl Worker {
     }
 
     async fn claim(&self, us: Arc<Incarnation>, lane: Lane) -> Result<Option<(Arc<Incarnation>, Job)>, JobError> {
-        let job = self.catalog.claim_job(&us.name, &self.settings.host, lane, self.settings.lease).await?;
-        Ok(job.map(|job| (us, job)))
+        let (host, lease) = (&self.settings.host, self.settings.lease);
+        let job = if Instant::now() < *self.patient_until() {
+            self.catalog.claim_ready_job(&us.name, host, lane, lease).await
+        } else {
+            self.catalog.claim_job(&us.name, host, lane, lease).await
+        };
+        match job {
+            Ok(job) => Ok(job.map(|job| (us, job))),
+            Err(error) => {
+                self.database_was_away();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes nothing over for one lease: until then whoever holds a job and lives has renewed it.
+    fn database_was_away(&self) {
+        *self.patient_until() = Instant::now() + self.settings.lease;
+    }
+
+    fn patient_until(&self) -> MutexGuard<'_, Instant> {
+        self.patient_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one job to its end, or until it must stop.
@@ -188,7 +261,8 @@ impl Worker {
             settings: self.settings.clone(),
             budget: self.budget.clone(),
         };
-        let held = Held::new(job, self.catalog.clone(), self.settings.lease);
+        let held = Arc::new(Held::new(job, self.catalog.clone(), self.settings.lease));
+        self.held().insert(held.job.id, held.clone());
         let work = async {
             match fence::predecessors(&us, &held).await {
                 Ok(()) => jobs::run(&scene, &held).await,
@@ -196,6 +270,8 @@ impl Worker {
             }
         };
         drive(work, &held, stop_jobs).await;
+        // the same job may have been lost and claimed again meanwhile: only this attempt has ended
+        self.held().retain(|_, other| !Arc::ptr_eq(other, &held));
         if held.why() == Some(Stop::LeaseLost) {
             us.ceph.give_up(); // whoever has the job by now may have fenced them
         }

@@ -1,5 +1,6 @@
 //! What Cinder does not have: a look at a backup's work and data, and what may be done about them.
 
+mod cancel;
 mod show;
 mod verify;
 
@@ -7,10 +8,8 @@ use crate::microversion::Microversion;
 use crate::router::Routes;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/cindervault/backups/{id}", Microversion::MIN, show::show, &show::SHOW).post(
-        "/cindervault/backups/{id}/verify",
-        Microversion::MIN,
-        verify::verify,
-        &verify::VERIFY,
-    )
+    Routes::new()
+        .get("/cindervault/backups/{id}", Microversion::MIN, show::show, &show::SHOW)
+        .post("/cindervault/backups/{id}/cancel", Microversion::MIN, cancel::cancel, &cancel::CANCEL)
+        .post("/cindervault/backups/{id}/verify", Microversion::MIN, verify::verify, &verify::VERIFY)
 }

@@ -1,7 +1,9 @@
 //! Asking for a backup's deletion (API spec 5.5).
 
-use super::Status;
+use sqlx::PgConnection;
+
 use super::record::lock_in;
+use super::{Backup, Status};
 use crate::jobs::{self, JobSpec};
 use crate::page::Scope;
 use crate::{BackupId, Catalog, Result, services};
@@ -41,26 +43,37 @@ impl Catalog {
         if !matches!(backup.status, Status::Available | Status::Error) {
             return Ok(Err(DeleteRejected::Status(backup.status)));
         }
-        // a create that has chosen this backup as its parent holds the row until its own row can be seen here
-        let (dependents,): (bool,) =
-            sqlx::query_as("SELECT EXISTS (SELECT 1 FROM backups WHERE parent_id = $1 AND deleted_at IS NULL)")
-                .bind(id)
-                .fetch_one(&mut *tx)
-                .await?;
-        if dependents {
+        if has_dependents(&mut tx, id).await? {
             return Ok(Err(DeleteRejected::HasDependents));
         }
         if services::usable_backup_service(&mut tx, backup.zone()).await?.is_none() {
             return Ok(Err(DeleteRejected::NoService));
         }
-        sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1")
-            .bind(id)
-            .bind(Status::Deleting)
-            .execute(&mut *tx)
-            .await?;
-        let spec = JobSpec::BackupDelete { backup: id, volume: backup.volume_id };
-        jobs::enqueue(&mut tx, &spec, &backup.project_id, request_id).await?;
+        begin(&mut tx, &backup, request_id).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }
+}
+
+/// Whether increments to a backup are alive. A create that has chosen it as its parent holds its row until its own
+/// row can be seen here.
+pub(super) async fn has_dependents(tx: &mut PgConnection, id: BackupId) -> Result<bool> {
+    let (dependents,): (bool,) =
+        sqlx::query_as("SELECT EXISTS (SELECT 1 FROM backups WHERE parent_id = $1 AND deleted_at IS NULL)")
+            .bind(id)
+            .fetch_one(tx)
+            .await?;
+    Ok(dependents)
+}
+
+/// The row is `deleting`, and the job is in the queue.
+pub(super) async fn begin(tx: &mut PgConnection, backup: &Backup, request_id: Option<&str>) -> Result<()> {
+    sqlx::query("UPDATE backups SET status = $2, updated_at = now() WHERE id = $1")
+        .bind(backup.id)
+        .bind(Status::Deleting)
+        .execute(&mut *tx)
+        .await?;
+    let spec = JobSpec::BackupDelete { backup: backup.id, volume: backup.volume_id };
+    jobs::enqueue(tx, &spec, &backup.project_id, request_id).await?;
+    Ok(())
 }

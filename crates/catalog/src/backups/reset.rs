@@ -3,7 +3,7 @@
 use super::Status;
 use super::record::lock_in;
 use crate::page::Scope;
-use crate::{BackupId, Catalog, Result, services};
+use crate::{BackupId, Catalog, Result, jobs, services};
 
 /// Why a status was not set, in the order in which the rules are applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,13 +46,7 @@ impl Catalog {
         .execute(&mut *tx)
         .await?;
         if backup.status != status {
-            sqlx::query(
-                "UPDATE jobs SET cancel_requested = true, updated_at = now()
-                  WHERE target_id = $1 AND state IN ('ready', 'running') AND kind LIKE 'backup%'",
-            )
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
+            jobs::request_cancel(&mut tx, id, None).await?;
         }
         tx.commit().await?;
         Ok(Ok(()))

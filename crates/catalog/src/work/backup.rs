@@ -3,7 +3,7 @@
 use fail_points::Point;
 use sqlx::{FromRow, PgConnection};
 
-use super::{Worker, backup_row, reason, volume_row};
+use super::{Asker, Worker, backup_row, reason, volume_row};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
@@ -95,8 +95,8 @@ impl Catalog {
         Ok(Some(BackupWork { backup, volume, source_ready, parents }))
     }
 
-    /// Records that a backup was made. Returns whether it was recorded: `false` when the row was changed in
-    /// the meantime, so that what was made must be removed again; the job is then still held.
+    /// Records that a backup was made. Returns whether it was recorded: `false` when the row was changed or the job
+    /// cancelled in the meantime, so that what was made must be removed again; the job is then still held.
     ///
     /// `forced_full` says that the user asked for an increment and got a full backup, which is told.
     ///
@@ -114,7 +114,7 @@ impl Catalog {
             return Ok(true); // recorded by an earlier call whose answer was lost
         }
         let Some(backup) = backup_row(&mut tx, id).await? else { return Ok(false) };
-        if backup.status != Status::Creating {
+        if backup.status != Status::Creating || jobs::is_cancelled(&mut tx, job).await? {
             return Ok(false);
         }
         sqlx::query(
@@ -145,22 +145,33 @@ impl Catalog {
     pub async fn fail_backup(&self, job: &Job, id: BackupId, detail: Detail, why: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
         if let Some(backup) = backup_row(&mut tx, id).await? {
-            // `available` can only be an administrator's reset: the data was never there
-            if matches!(backup.status, Status::Creating | Status::Available) {
-                sqlx::query("UPDATE backups SET status = $2, fail_reason = $3, updated_at = now() WHERE id = $1")
-                    .bind(id)
-                    .bind(Status::Error)
-                    .bind(reason(why))
-                    .execute(&mut *tx)
-                    .await?;
-                messages::add(&mut tx, &backup_message(job, id, Action::CreateBackup, detail)).await?;
-            }
-            release_source(&mut tx, &backup, volumes::Status::ErrorBackingUp).await?;
+            backup_failed(&mut tx, &Asker::of(job), &backup, detail, why).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
         transaction::commit(Point::FailBackup, tx).await?;
         Ok(())
     }
+}
+
+/// A backup could not be made; its volume or snapshot is given back.
+pub(crate) async fn backup_failed(
+    tx: &mut PgConnection,
+    asker: &Asker<'_>,
+    backup: &Backup,
+    detail: Detail,
+    why: &str,
+) -> Result<()> {
+    // `available` can only be an administrator's reset: the data was never there
+    if matches!(backup.status, Status::Creating | Status::Available) {
+        sqlx::query("UPDATE backups SET status = $2, fail_reason = $3, updated_at = now() WHERE id = $1")
+            .bind(backup.id)
+            .bind(Status::Error)
+            .bind(reason(why))
+            .execute(&mut *tx)
+            .await?;
+        messages::add(tx, &message(asker, backup.id, Action::CreateBackup, detail)).await?;
+    }
+    release_source(tx, backup, volumes::Status::ErrorBackingUp).await
 }
 
 /// `service_metadata` exactly as Cinder writes it (format spec 1.1).
@@ -170,9 +181,13 @@ fn service_metadata(base: &str) -> String {
 }
 
 pub(super) fn backup_message(job: &Job, id: BackupId, action: Action, detail: Detail) -> messages::NewMessage {
+    message(&Asker::of(job), id, action, detail)
+}
+
+pub(super) fn message(asker: &Asker<'_>, id: BackupId, action: Action, detail: Detail) -> messages::NewMessage {
     messages::NewMessage {
-        project_id: job.project_id.clone(),
-        request_id: job.request_id.clone(),
+        project_id: asker.project_id.clone(),
+        request_id: asker.request_id.map(str::to_owned),
         resource_uuid: id.0,
         action,
         detail,

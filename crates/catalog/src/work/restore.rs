@@ -4,8 +4,8 @@ use fail_points::Point;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use super::backup::backup_message;
-use super::{backup_row, damage, volume_row};
+use super::backup::message;
+use super::{Asker, backup_row, damage, volume_row};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
@@ -113,7 +113,7 @@ impl Catalog {
     }
 
     /// Records that a restore failed: the backup is not damaged by that and is available again, the volume's
-    /// content is undefined and its status says so: `error_restoring`, or `error` where the restore was cancelled
+    /// content is undefined and its status says so: `error_restoring`, or `error` where the backup's status was reset
     /// or the backup is another driver's (API spec 5.2, 5.6). Where it failed because the backup is `damaged`, that is
     /// marked as a verification marks it.
     ///
@@ -135,15 +135,27 @@ impl Catalog {
                 let (now,): (Time,) = sqlx::query_as("SELECT now()").fetch_one(&mut *tx).await?;
                 damage::mark(&mut tx, &backup, why, now, job.request_id.as_deref()).await?;
             }
-            release_backup(&mut tx, id, volume).await?;
-            let left = if tried { volumes::Status::ErrorRestoring } else { volumes::Status::Error };
-            leave_volume(&mut tx, volume, left).await?;
-            messages::add(&mut tx, &backup_message(job, id, Action::RestoreBackup, detail)).await?;
+            restore_failed(&mut tx, &Asker::of(job), &backup, volume, detail).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
         transaction::commit(Point::FailRestore, tx).await?;
         Ok(())
     }
+}
+
+/// A restore of this backup to this volume did not succeed.
+pub(crate) async fn restore_failed(
+    tx: &mut PgConnection,
+    asker: &Asker<'_>,
+    backup: &Backup,
+    volume: VolumeId,
+    detail: Detail,
+) -> Result<()> {
+    let tried = is_restored_to(backup, volume) && backup.must_be_ours().is_ok();
+    release_backup(tx, backup.id, volume).await?;
+    let left = if tried { volumes::Status::ErrorRestoring } else { volumes::Status::Error };
+    leave_volume(tx, volume, left).await?;
+    messages::add(tx, &message(asker, backup.id, Action::RestoreBackup, detail)).await
 }
 
 /// Whether this restore is still wanted. A backup whose status was reset may be restored to another volume by now.
@@ -152,8 +164,7 @@ fn is_restored_to(backup: &Backup, volume: VolumeId) -> bool {
 }
 
 /// The backup is available again after its restore to this volume, however that ended: nothing was written to it;
-/// unless it was found to be damaged meanwhile. `error` can only be an administrator's reset, which is what cancels a
-/// restore.
+/// unless it was found to be damaged meanwhile. `error` can only be an administrator's reset, which is what cancels a restore.
 async fn release_backup(tx: &mut PgConnection, id: BackupId, volume: VolumeId) -> Result<()> {
     sqlx::query(
         "UPDATE backups

@@ -6,6 +6,7 @@
 
 mod attachments;
 mod backups;
+mod cancels;
 mod imports;
 mod jobs;
 mod plans;

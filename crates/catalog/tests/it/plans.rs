@@ -342,6 +342,8 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
 
     let new = NewBackup { project: project.clone(), incremental: true, force: true, ..new_backup(volume) };
     let made = watched.within("a create", PROJECT, catalog.create_backup(&new, &own, None)).await.unwrap();
+    watched.within("a cancel", FEW, catalog.cancel_backup(made.id, &own, "user eve")).await.unwrap();
+    assert!(!watched.within("a cancel's end", FEW, catalog.is_being_cancelled(made.id)).await);
     let reset = catalog.reset_backup(made.id, &own, backups::Status::Available);
     watched.within("a reset", FEW, reset).await.unwrap();
     watched.within("a delete", FEW, catalog.delete_backup(made.id, &own, None)).await.unwrap();
@@ -392,6 +394,8 @@ async fn the_queue_is_read_from_its_head(watched: &mut Watched) {
     assert!(watched.within("a claim beside a long queue", FEW, claim).await.is_none());
     watched.within("a lease", FEW, catalog.renew_job(&job, lease)).await;
     watched.within("progress", FEW, catalog.record_progress(&job, 1, 1, 1)).await;
+    watched.within("what is cancelled", FEW, catalog.cancelled_jobs(&[job.id])).await;
+    watched.within("why it is cancelled", FEW, catalog.why_cancelled(&job)).await;
     watched.within("a job's end", FEW, catalog.end_job(&job, JobEnd::Done)).await;
     catalog.heartbeat("cinder-backup", "node", "nova").await.unwrap();
     let waited = catalog.fail_unclaimed_creates(Duration::from_hours(24));

@@ -7,7 +7,7 @@ use chain::create::{Created, Request, abandon, create};
 use chain::names::volume_image;
 use chain::{BaseRef, Pools};
 
-use super::{Outcome, Scene, base_of, given_up, metadata};
+use super::{Outcome, Scene, base_of, cancelled, given_up, metadata};
 use crate::JobError;
 use crate::lease::{Held, Stop};
 
@@ -93,7 +93,8 @@ async fn finish(
     if held.persist(|| held.catalog.finish_backup(&held.job, id, &outcome, forced_full)).await? {
         return Ok(Outcome::Recorded);
     }
-    let error = JobError::Failed("the backup's status was changed while it was being made".to_owned());
+    let error =
+        JobError::Failed("the backup's status was changed, or it was cancelled, while it was being made".to_owned());
     undo(scene, held, id, pools, request, &error).await
 }
 
@@ -106,8 +107,13 @@ async fn undo(
     request: &Request,
     error: &JobError,
 ) -> Result<Outcome, JobError> {
-    tracing::error!(backup.id = %id, error = error as &dyn std::error::Error, "making a backup failed");
-    let mut why = error.to_string();
+    let cancelled = cancelled(held).await?;
+    let detail = if cancelled.is_some() { Detail::Cancelled } else { Detail::DriverCreateFailed };
+    match &cancelled {
+        Some(why) => tracing::info!(backup.id = %id, why, "making a backup was cancelled"),
+        None => tracing::error!(backup.id = %id, error = error as &dyn std::error::Error, "making a backup failed"),
+    }
+    let mut why = cancelled.unwrap_or_else(|| error.to_string());
     match abandon(pools, request, &held.clean_up_control(&scene.budget)).await {
         Ok(()) => {}
         Err(chain::Error::Interrupted(_)) => return Ok(Outcome::Stopped),
@@ -120,7 +126,7 @@ async fn undo(
             why = format!("{why}; what it left could not be removed ({left}): delete the backup to try again");
         }
     }
-    fail(held, id, Detail::DriverCreateFailed, &why).await
+    fail(held, id, detail, &why).await
 }
 
 async fn fail(held: &Held, id: BackupId, detail: Detail, why: &str) -> Result<Outcome, JobError> {

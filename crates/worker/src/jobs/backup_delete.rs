@@ -1,6 +1,7 @@
 //! Deleting a backup.
 
 use catalog::BackupId;
+use catalog::jobs::JobEnd;
 use catalog::work::DeleteWork;
 use chain::BaseRef;
 use chain::delete::{Request, delete};
@@ -8,7 +9,7 @@ use chain::names::volume_image;
 
 use super::{Outcome, Scene, base_of, base_ref, given_up, nothing_to_do};
 use crate::JobError;
-use crate::lease::Held;
+use crate::lease::{Held, Stop};
 
 pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outcome, JobError> {
     let Some(work) = scene.catalog.begin_backup_delete(id).await? else {
@@ -41,6 +42,11 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
     };
     match removed.await {
         Ok(()) => held.persist(|| held.catalog.finish_backup_delete(&held.job, id)).await?,
+        // its status was set by hand; where it is to be deleted again, another job does that
+        Err(error) if error.is_interruption() && held.why() == Some(Stop::Cancelled) => {
+            let why = "the backup's status was changed while it was being deleted";
+            held.persist(|| held.catalog.end_job(&held.job, JobEnd::Failed(why))).await?;
+        }
         Err(error) if error.is_interruption() || scene.was_fenced(&error).await => return Ok(Outcome::Stopped),
         Err(error) => {
             tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "deleting a backup failed");

@@ -7,7 +7,7 @@ use chain::Control;
 use chain::names::volume_image;
 use chain::restore::{Request, restore};
 
-use super::{Outcome, Scene, base_ref, given_up, metadata};
+use super::{Outcome, Scene, base_ref, cancelled, given_up, metadata};
 use crate::lease::{Held, Stop};
 use crate::{JobError, images};
 
@@ -38,6 +38,13 @@ pub(super) async fn run(
         }
         Err(error) if scene.was_fenced(&error).await => Ok(Outcome::Stopped),
         Err(error) if error.is_interruption() && held.why() != Some(Stop::Cancelled) => Ok(Outcome::Stopped),
+        Err(error) if error.is_interruption() => {
+            let why = cancelled(held).await?;
+            let detail = if why.is_some() { Detail::Cancelled } else { Detail::DriverRestoreFailed };
+            let why = why.unwrap_or_else(|| error.to_string());
+            tracing::info!(backup.id = %id, why, "restoring a backup was cancelled");
+            fail(held, id, volume, detail, &why).await
+        }
         Err(error) => {
             tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "restoring a backup failed");
             let damaged = matches!(&error, JobError::Chain(error) if error.is_damage());
