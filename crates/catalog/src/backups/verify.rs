@@ -69,6 +69,8 @@ pub struct BackupJob {
     pub created_at: Time,
     /// When it last told something of itself.
     pub updated_at: Option<Time>,
+    /// When it last came on: one that runs and does not waits for Ceph.
+    pub progress_at: Option<Time>,
     /// When it ended.
     pub finished_at: Option<Time>,
 }
@@ -126,7 +128,7 @@ impl Catalog {
     pub async fn backup_jobs(&self, id: BackupId, few: u32) -> Result<Vec<BackupJob>> {
         Ok(sqlx::query_as(
             "SELECT id, kind, state, step, attempt, bytes_examined, bytes_copied, bytes_total, error, created_at,
-                    updated_at, finished_at
+                    updated_at, progress_at, finished_at
                FROM jobs WHERE target_id = $1 ORDER BY created_at DESC LIMIT $2",
         )
         .bind(id)

@@ -26,6 +26,7 @@ static JOB: Shape = Shape::Named(
         Field::new("error", Shape::OrNull(&Shape::Text)),
         Field::new("created_at", Shape::Time),
         Field::new("updated_at", Shape::OrNull(&Shape::Time)),
+        Field::new("progress_at", Shape::OrNull(&Shape::Time)),
         Field::new("finished_at", Shape::OrNull(&Shape::Time)),
     ]),
 );
@@ -74,6 +75,7 @@ fn job(job: &BackupJob) -> Value {
         "error": job.error,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
+        "progress_at": job.progress_at,
         "finished_at": job.finished_at,
     })
 }
