@@ -37,12 +37,22 @@ rust_tests() {
   cargo nextest run --workspace --locked --no-run && in_lab -- cargo nextest run --workspace --locked
 }
 
+# The database of vulnerabilities is on GitHub, which not every machine reaches: then nothing is known, and that is said.
+advisories() {
+  if ! timeout 60 git ls-remote --quiet https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; then
+    echo "NOT CHECKED: https://github.com/rustsec/advisory-db can not be reached from here"
+    return 0
+  fi
+  cargo deny --locked check advisories
+}
+
 trap 'exit 130' INT TERM
 stage "dependencies" env AUTH=keystone SCHEMATHESIS=yes TEMPEST=yes tests/lab/deps.sh || finish
 stage "tools" tests/tools.sh || finish
 stage "formatting" cargo fmt --all -- --check
 stage "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 stage "licences and sources" cargo deny --locked check bans licenses sources
+stage "known vulnerabilities" advisories
 stage "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 stage "tests of the crates" rust_tests
 stage "tests in the documentation" cargo test --workspace --locked --doc

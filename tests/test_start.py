@@ -24,7 +24,12 @@ def conf(service_url: str) -> dict:
 
 def cindervault(tmp_path: Path, conf: dict, *arguments: str) -> subprocess.CompletedProcess:
     file = tmp_path / "cindervault.toml"
+    file.touch(mode=0o600)  # it holds the database's password
     file.write_text("".join(_tables(conf)))
+    return started(file, *arguments)
+
+
+def started(file: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CINDERVAULT_")}
     # Far longer than it may take: a service that hangs or that starts after all must not hang the tests.
     return subprocess.run([binary(), "--config", file, *arguments], capture_output=True, text=True, timeout=90,
@@ -38,6 +43,40 @@ def _tables(table: dict, path: str = ""):
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _tables(value, f"{path}.{key}" if path else key)
+
+
+def test_secrets_that_everybody_can_read(tmp_path, conf):
+    file = tmp_path / "cindervault.toml"
+    file.write_text("".join(_tables(conf)))
+    for mode in (0o604, 0o646, 0o601):
+        file.chmod(mode)
+        for command in ("check", "serve", "worker"):
+            done = started(file, command)
+            assert done.returncode == 2, done
+            assert f"chmod o-rwx {file}" in done.stderr, done
+    file.chmod(0o640)
+    done = started(file, "check")
+    assert done.returncode == 0, done
+    # without the password in it, the file is nobody's secret
+    file.chmod(0o644)
+    conf["database"]["url"] = "postgres://cindervault@127.0.0.1:9/x"
+    file.write_text("".join(_tables(conf)))
+    assert "chmod" not in started(file, "check").stderr
+
+
+def test_a_key_that_everybody_can_read(tmp_path, conf):
+    ceph_conf, keyring = tmp_path / "ceph.conf", tmp_path / "ceph.client.cindervault-volumes.keyring"
+    original = Path(conf["volumes"]["ceph"]["conf"])
+    lines = [f"keyring = {keyring}" if line.startswith("keyring") else line for line in original.read_text().splitlines()]
+    ceph_conf.write_text("\n".join(lines) + "\n")
+    keyring.touch(mode=0o600)
+    (found,) = original.parent.glob("keyring/*.client.cindervault-volumes.keyring")
+    keyring.write_text(found.read_text())
+    conf["volumes"]["ceph"]["conf"] = str(ceph_conf)
+    assert cindervault(tmp_path, conf, "check").returncode == 0
+    keyring.chmod(0o644)
+    done = cindervault(tmp_path, conf, "check")
+    assert done.returncode == 2 and f"chmod o-rwx {keyring}" in done.stderr, done
 
 
 def test_all_is_well(tmp_path, conf):

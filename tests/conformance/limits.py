@@ -89,6 +89,7 @@ def test_the_largest_body_and_one_byte_more(api):
 def test_a_limit_that_is_none_is_a_mistake_at_the_start(held, setting, said, tmp_path):
     conf = tmp_path / "cindervault.toml"
     (key, value), = setting.items()
+    conf.touch(mode=0o600)
     conf.write_text(held.conf.read_text().replace("[api]\n", f"[api]\n{key} = {value}\n"))
     done = subprocess.run([str(binary()), "api", "--config", str(conf)], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=60, check=False)

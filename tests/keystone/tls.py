@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
 import socketserver
 import ssl
@@ -14,11 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from certificate import certificate_in
 from conformance.people import Identity
 from conformance.server import Lab
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from starting import cindervault
 
 
@@ -33,7 +29,7 @@ class Terminator:
 @pytest.fixture
 def tls(identity: Identity, tmp_path: Path) -> Iterator[Terminator]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate = _certificate(tmp_path)
+    certificate = certificate_in(tmp_path / "keystone.pem", "keystone of a test")
     context.load_cert_chain(certificate)
     address = urlsplit(identity.keystone.url())
     keystone = (address.hostname, address.port)
@@ -66,22 +62,6 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         pass  # one side has gone, and so will the other
-
-
-def _certificate(directory: Path) -> Path:
-    """Key and certificate in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "keystone of a test")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30)).add_extension(address, critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True).sign(key, hashes.SHA256()))
-    file = directory / "keystone.pem"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return file
 
 
 def test_a_certificate_that_is_trusted(lab: Lab, identity: Identity, tls: Terminator):

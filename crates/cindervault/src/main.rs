@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod logging;
 mod output;
+mod private;
 mod shutdown;
 
 use std::process::ExitCode;
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
     if matches!(cli.command, cli::Command::FailPoints) {
         return commands::fail_points::run();
     }
-    let config = match config::load(&cli.config_file()) {
+    let file = cli.config_file();
+    let config = match config::load(&file).and_then(|config| private::check(&file, &config).map(|()| config)) {
         Ok(config) => config,
         Err(error) => {
             output::problem(&format!("{error:#}"));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ceph::rados::{
-    rados_buffer_free, rados_cluster_fsid, rados_conf_read_file, rados_conf_set, rados_connect, rados_create2,
-    rados_shutdown, rados_t, rados_wait_for_latest_osdmap,
+    rados_buffer_free, rados_cluster_fsid, rados_conf_get, rados_conf_read_file, rados_conf_set, rados_connect,
+    rados_create2, rados_shutdown, rados_t, rados_wait_for_latest_osdmap,
 };
 use rbd_sys as sys;
 
@@ -199,6 +199,33 @@ impl Cluster {
     pub(crate) fn raw(&self) -> rados_t {
         self.handle.raw
     }
+}
+
+/// The files in which the conf says that the user's key may be.
+///
+/// # Errors
+/// The conf can not be read.
+pub fn keyrings(conf: &Path, user: &str) -> Result<Vec<PathBuf>> {
+    let label = format!("client.{user} with {}", conf.display());
+    let name = c_name(&format!("client.{user}"), "looking for the key of")?;
+    let cluster = c_name("ceph", "looking for the key of")?;
+    let mut raw: rados_t = std::ptr::null_mut();
+    // SAFETY: `raw` is a place for a handle; both names are valid C strings during the call.
+    let code = unsafe { rados_create2(&raw mut raw, cluster.as_ptr(), name.as_ptr(), 0) };
+    check(code, "making a handle for", &label)?;
+    let handle = Handle { raw, label };
+    let path = c_name(&conf.to_string_lossy(), "reading the conf of")?;
+    // SAFETY: a live handle and a valid C string.
+    let code = unsafe { rados_conf_read_file(handle.raw, path.as_ptr()) };
+    check(code, "reading the conf for", &handle.label)?;
+    let option = c_name("keyring", "reading the conf of")?;
+    let mut text = vec![0_u8; 4096];
+    // SAFETY: a live handle, a valid C string, and a buffer of the length that is passed.
+    let code = unsafe { rados_conf_get(handle.raw, option.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
+    check(code, "reading the conf for", &handle.label)?;
+    let text = String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
+    let files = text.split([',', ';', ' ', '\t']).filter(|file| !file.is_empty());
+    Ok(files.map(PathBuf::from).collect())
 }
 
 #[cfg(test)]

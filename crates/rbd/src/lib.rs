@@ -25,7 +25,7 @@ mod pool;
 mod snapshot;
 mod trash;
 
-pub use cluster::{Cluster, ClusterOptions, FENCED_FOR};
+pub use cluster::{Cluster, ClusterOptions, FENCED_FOR, keyrings};
 pub use diff::{DiffMode, Extent};
 pub use error::{Errno, Error, Result};
 pub use image::{Features, Image, Layout};
