@@ -1,0 +1,47 @@
+"""Every job, failed, killed and paused at each of its points.
+
+A scenario is first done without a fault, which tells the points that it passes; then once for each of them and each
+action. Several cells work side by side, because most of the time is spent waiting for leases to run out.
+"""
+
+from __future__ import annotations
+
+import collections
+import traceback
+
+import pytest
+
+from .case import BY_CHANCE
+from .crew import Crew, Outcome
+from .jobs import USUAL
+from .odd import ODD
+from .scenario import Scenario
+
+ALL: tuple[type[Scenario], ...] = (*USUAL, *ODD)
+
+
+@pytest.fixture(scope="session")
+def outcomes(crew: Crew) -> dict[type[Scenario], list[Outcome]]:
+    """Of all cases; what a scenario of its own was made for is asked only at the points that no usual one passes."""
+    return crew.work(ALL)
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
+def test_recovers(outcomes: dict[type[Scenario], list[Outcome]], scenario: type[Scenario]) -> None:
+    wrong = [f"{outcome.what}\n{''.join(traceback.format_exception(outcome.error))}"
+             for outcome in outcomes.get(scenario, []) if outcome.error]
+    assert not wrong, f"{len(wrong)} of {len(outcomes[scenario])}:\n\n" + "\n".join(wrong)
+
+
+def test_no_point_is_left_out(crew: Crew, outcomes: dict[type[Scenario], list[Outcome]]) -> None:
+    """A point that no scenario passes is one that nobody knows anything about."""
+    if crew.only:
+        pytest.skip("only some cases were asked for")
+    assert sorted(set(crew.names).difference(BY_CHANCE, *crew.passed.values())) == []
+    done = collections.defaultdict(set)
+    for outcome in (outcome for them in outcomes.values() for outcome in them):
+        if outcome.case and outcome.fired:
+            done[outcome.case.point].add(outcome.case.action)
+    passed_by_chance = {point for point in BY_CHANCE if done[point]}
+    missing = [point for point in crew.names if point not in passed_by_chance and len(done[point]) < 3]
+    assert missing == []
