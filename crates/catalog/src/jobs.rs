@@ -103,6 +103,15 @@ pub enum JobSpec {
         /// Its volume.
         volume: VolumeId,
     },
+    /// Compare everything with what is on Ceph. Begun by the worker that has it: whoever takes it over ends it.
+    Reconcile,
+    /// Repair what was found to disagree about a volume's backups. As with [`Self::Reconcile`].
+    ReconcileVolume {
+        /// The volume.
+        volume: VolumeId,
+        /// The backups of which something is left.
+        backups: Vec<BackupId>,
+    },
     /// Delete a snapshot (the row is `deleting`).
     SnapshotDelete {
         /// The snapshot.
@@ -148,13 +157,17 @@ impl JobSpec {
             Self::VolumeCreate { .. } => "volume_create",
             Self::VolumeDelete { .. } => "volume_delete",
             Self::VolumeExtend { .. } => "volume_extend",
+            Self::Reconcile => "reconcile",
+            Self::ReconcileVolume { .. } => "reconcile_volume",
             Self::SnapshotCreate { .. } => "snapshot_create",
             Self::SnapshotDelete { .. } => "snapshot_delete",
         }
     }
 
-    fn target(&self) -> uuid::Uuid {
+    pub(crate) fn target(&self) -> uuid::Uuid {
         match *self {
+            // there is one at a time
+            Self::Reconcile => uuid::Uuid::nil(),
             Self::BackupCreate { backup, .. }
             | Self::BackupDelete { backup, .. }
             | Self::BackupRestore { backup, .. }
@@ -162,6 +175,7 @@ impl JobSpec {
             | Self::BackupScrub { backup }
             | Self::BackupImport { backup, .. } => backup.0,
             Self::VolumeCreate { volume, .. }
+            | Self::ReconcileVolume { volume, .. }
             | Self::VolumeDelete { volume, .. }
             | Self::VolumeExtend { volume, .. } => volume.0,
             Self::SnapshotCreate { snapshot, .. } | Self::SnapshotDelete { snapshot, .. } => snapshot.0,
@@ -169,8 +183,13 @@ impl JobSpec {
     }
 
     /// The keys that must be free for the job to run, sorted, so that two claims can not deadlock.
-    fn lock_keys(&self) -> Vec<String> {
+    pub(crate) fn lock_keys(&self) -> Vec<String> {
         let mut keys = match *self {
+            Self::Reconcile => vec!["reconcile".to_owned()],
+            Self::ReconcileVolume { volume, ref backups } => {
+                let own = [format!("volume:{volume}"), format!("chain:{volume}")];
+                own.into_iter().chain(backups.iter().map(|backup| format!("backup:{backup}"))).collect()
+            }
             Self::BackupCreate { volume, .. } => vec![format!("volume:{volume}"), format!("chain:{volume}")],
             // what is being restored is not deleted, whatever its status is set to meanwhile
             Self::BackupDelete { backup, volume } => {
@@ -233,6 +252,8 @@ impl Lane {
                 "volume_extend",
                 "snapshot_create",
                 "snapshot_delete",
+                "reconcile",
+                "reconcile_volume",
             ],
         }
     }

@@ -27,6 +27,7 @@ pub mod messages;
 pub mod page;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod quotas;
+pub mod reconcile;
 pub mod services;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod snapshots;

@@ -65,8 +65,7 @@ pub async fn delete(pools: &Pools, places: &[Request], control: &Control) -> Res
     }
     let Some(any) = places.first() else { return Ok(deleted) };
     control.step(Step::Metadata).await?;
-    let object = metadata_object(any.reference.backup);
-    mutation::remove_object(Point::RemoveMetadata, &pools.backups, &object).await?;
+    remove_metadata(pools, any.reference.backup).await?;
     control.step(Step::RemoveMarker).await?;
     deleted.marker = remove_marker(pools, any).await?;
     tracing::info!(backup = %any.reference.backup, ?deleted, "backup removed");
@@ -169,6 +168,51 @@ async fn remove_point(pool: &Pool, name: &str, snapshot: &str, path: &str, kept:
     Ok(())
 }
 
+/// Removes a marker, by its name, that nobody needs. Returns whether it is gone: one that somebody protected or cloned
+/// stays.
+///
+/// # Errors
+/// Ceph failed.
+pub async fn remove_marker_named(pools: &Pools, volume_image: &str, name: &str) -> Result<bool> {
+    let image = match pools.volumes.open(volume_image).await {
+        Ok(image) => image,
+        Err(error) if error.is_not_found() => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
+    let removed = mutation::remove_snapshot(Point::RemoveMarker, &image, name).await;
+    image.close().await;
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(true),
+        // somebody protected or cloned it; the backup is gone all the same, and the marker goes with the volume
+        Err(error) if error.errno == Errno::BUSY => {
+            tracing::warn!(%error, "the marker of a deleted backup stays on the volume");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes a backup's metadata object; says whether there was one.
+///
+/// # Errors
+/// Ceph failed.
+pub async fn remove_metadata(pools: &Pools, backup: Uuid) -> Result<bool> {
+    Ok(mutation::remove_object(Point::RemoveMetadata, &pools.backups, &metadata_object(backup)).await?)
+}
+
+/// Removes the checksums from a base that none of its restore points needs.
+///
+/// # Errors
+/// One of theirs can not be understood, or Ceph failed.
+pub async fn sweep_sums(pools: &Pools, name: &str) -> Result<()> {
+    let image = pools.backups.open(name).await?;
+    let kept: Vec<Uuid> = markers(&image.snapshots().await?).map(|(marker, _)| marker.backup()).collect();
+    let swept = table::sweep(&image, &kept).await;
+    image.close().await;
+    swept
+}
+
 /// What becomes of an image that stays in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBusy {
@@ -222,17 +266,5 @@ async fn remove_marker(pools: &Pools, request: &Request) -> Result<bool> {
     };
     let snapshots = seen.snapshots().await?;
     let Some(marker) = only_marker(&seen, &snapshots, request.reference.backup)? else { return Ok(false) };
-    let image = pools.volumes.open(&request.image).await?;
-    let removed = mutation::remove_snapshot(Point::RemoveMarker, &image, &marker.name).await;
-    image.close().await;
-    match removed {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        // somebody protected or cloned it; the backup is gone all the same, and the marker goes with the volume
-        Err(error) if error.errno == Errno::BUSY => {
-            tracing::warn!(%error, "the marker of a deleted backup stays on the volume");
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
-    }
+    remove_marker_named(pools, &request.image, &marker.name).await
 }

@@ -13,6 +13,7 @@
 //! | [`delete`] | remove a restore point, and the base with the last one |
 //! | [`mutation`] | everything that changes something on Ceph, with fail points |
 //! | [`metadata`] | the object that carries the volume's metadata |
+//! | [`scan`] | what there is in the pools, whatever any record says |
 //! | [`verify`] | read a backup back and compare it with its checksums |
 //! | `change` | which extents must be looked at |
 //! | `pipeline`, `copy` | the one copy pipeline of all of these |
@@ -40,6 +41,7 @@ mod pace;
 mod pipeline;
 mod point;
 pub mod restore;
+pub mod scan;
 mod sums;
 mod table;
 pub mod verify;

@@ -147,9 +147,20 @@ pub(crate) async fn write(
 /// # Errors
 /// One of theirs can not be understood, or Ceph failed.
 pub(crate) async fn sweep(base: &Image, kept: &[Uuid]) -> Result<()> {
-    let keys = base.metadata_keys(PREFIX).await?;
+    for key in unneeded(base, kept).await? {
+        mutation::remove_metadata(Point::RemoveSums, base, &key).await?;
+    }
+    Ok(())
+}
+
+/// The keys of a base's checksums that the restore points `kept` do not need.
+///
+/// # Errors
+/// One of theirs can not be understood, or Ceph failed.
+pub(crate) async fn unneeded(base: &Image, kept: &[Uuid]) -> Result<Vec<String>> {
+    let mut keys = base.metadata_keys(PREFIX).await?;
     if keys.is_empty() {
-        return Ok(());
+        return Ok(keys);
     }
     let mut needed = BTreeSet::new();
     for backup in kept {
@@ -158,10 +169,8 @@ pub(crate) async fn sweep(base: &Image, kept: &[Uuid]) -> Result<()> {
             needed.extend(index.segments.iter().map(|(segment, owner)| segment_key(*owner, *segment)));
         }
     }
-    for key in keys.iter().filter(|key| !needed.contains(*key)) {
-        mutation::remove_metadata(Point::RemoveSums, base, key).await?;
-    }
-    Ok(())
+    keys.retain(|key| !needed.contains(key));
+    Ok(keys)
 }
 
 fn index_key(backup: Uuid) -> String {

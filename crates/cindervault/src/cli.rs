@@ -65,6 +65,26 @@ pub(crate) enum Command {
         #[arg(short, long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Compare the records with what is on Ceph, and repair what is provably ours.
+    ///
+    /// Finds markers, restore points, bases and metadata objects that no backup needs, backups whose data is gone,
+    /// statuses that no job will ever change, and more; docs/operating.md says of each class what it means. For each it
+    /// prints why it is thought so, what came of it, and the command that clears it by hand. What can not be proved to
+    /// be ours, and what is younger than a job in the queue, is reported and never touched. Works beside running workers.
+    ///
+    /// A first look that changes nothing:
+    ///   cindervault reconcile --dry-run
+    ///
+    /// Ends with 0 when nothing is left to be done, with 1 when something is.
+    #[command(verbatim_doc_comment)]
+    Reconcile {
+        /// Change nothing; say what would be repaired.
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// How to print what was found.
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Print the description of the REST API (OpenAPI 3.1). Needs no configuration.
     Openapi,
     /// Print the names of the fail points. Needs no configuration.

@@ -17,6 +17,9 @@ use worker::ceph::PoolOptions;
 
 pub(crate) use self::auth::{Auth, AuthMode, Policy};
 
+/// An hour, in seconds.
+const HOUR: f64 = 3600.0;
+
 /// A day, in seconds.
 const DAY: f64 = 86_400.0;
 
@@ -178,6 +181,9 @@ pub(crate) struct Worker {
     pub heartbeat_seconds: u64,
     /// How long running jobs may go on after SIGTERM, seconds.
     pub drain_seconds: u64,
+    /// The records are compared with what is on Ceph once in so many hours, and what is provably ours is repaired; 0
+    /// for never.
+    pub reconcile_hours: f64,
     /// Every backup is read back and compared with its checksums once in so many days; 0 for never.
     pub scrub_days: f64,
     /// How fast each worker reads for that, MiB a second; 0 for as fast as it goes.
@@ -197,6 +203,7 @@ impl Default for Worker {
             poll_seconds: 5,
             heartbeat_seconds: 10,
             drain_seconds: 20,
+            reconcile_hours: 24.0,
             scrub_days: 30.0,
             scrub_mib_per_second: 32,
         }
@@ -325,6 +332,10 @@ impl Config {
             "worker.heartbeat_seconds must be at most 30: after 60 seconds a service counts as down",
         );
         demand(
+            (0.0..=144.0).contains(&self.worker.reconcile_hours),
+            "worker.reconcile_hours must be from 0 (never) to 144; a part of an hour is allowed",
+        );
+        demand(
             (0.0..=3650.0).contains(&self.worker.scrub_days),
             "worker.scrub_days must be from 0 (never) to 3650; a part of a day is allowed",
         );
@@ -358,6 +369,8 @@ impl Config {
             heartbeat: Duration::from_secs(self.worker.heartbeat_seconds),
             drain: Duration::from_secs(self.worker.drain_seconds),
             scrub_every: (self.worker.scrub_days > 0.0).then(|| Duration::from_secs_f64(self.worker.scrub_days * DAY)),
+            reconcile_every: (self.worker.reconcile_hours > 0.0)
+                .then(|| Duration::from_secs_f64(self.worker.reconcile_hours * HOUR)),
             scrub_bytes_per_second: NonZeroU64::new(self.worker.scrub_mib_per_second << 20),
             default_container: self.backups.ceph.pool.clone(),
         }

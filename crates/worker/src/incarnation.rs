@@ -96,7 +96,11 @@ impl Incarnations {
     }
 }
 
-async fn make(
+/// Connects to Ceph, and registers the connections.
+///
+/// # Errors
+/// Ceph can not be used, or the catalogue failed.
+pub(crate) async fn make(
     catalog: &Catalog,
     host: &str,
     volumes: &PoolOptions,

@@ -85,6 +85,8 @@ pub(crate) async fn run(scene: &Scene, held: &Held) {
         JobSpec::BackupImport { backup, service, record } => {
             backup_import::run(scene, held, *backup, service, record).await
         }
+        // what disagrees is found again the next time
+        JobSpec::Reconcile | JobSpec::ReconcileVolume { .. } => nothing_to_do(held, "comparing was interrupted").await,
         JobSpec::VolumeCreate { volume, from } => volume::create(scene, held, *volume, *from).await,
         JobSpec::VolumeDelete { volume, cascade } => volume::delete(scene, held, *volume, *cascade).await,
         JobSpec::VolumeExtend { volume, new_size_gib, previous_status } => {

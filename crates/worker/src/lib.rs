@@ -12,6 +12,7 @@
 //! | `jobs` | one file a kind of job |
 //! | `verify`, `scrub` | reads backups back, and says when |
 //! | `images` | the images of the standalone volume source |
+//! | [`reconcile`] | compares the records with what is on Ceph |
 //! | [`ceph`] | connections to clusters, shared |
 //!
 //! A job that was interrupted is taken up again by whoever claims it next: every kind of job looks at what is
@@ -24,6 +25,7 @@ mod images;
 mod incarnation;
 mod jobs;
 mod lease;
+pub mod reconcile;
 mod runner;
 mod scrub;
 mod services;
@@ -66,6 +68,8 @@ pub struct Settings {
     pub scrub_every: Option<Duration>,
     /// How fast backups are read for that; as fast as it goes without.
     pub scrub_bytes_per_second: Option<NonZeroU64>,
+    /// The records are compared with what is on Ceph once in so long; without it, only when somebody asks for it.
+    pub reconcile_every: Option<Duration>,
     /// The pool that backups go to when the request names none.
     pub default_container: String,
 }

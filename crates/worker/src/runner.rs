@@ -15,7 +15,7 @@ use crate::ceph::PoolOptions;
 use crate::incarnation::{Incarnation, Incarnations};
 use crate::jobs::{self, Scene};
 use crate::lease::{Held, Stop};
-use crate::{JobError, Settings, fence, scrub, services};
+use crate::{JobError, Settings, fence, reconcile, scrub, services};
 
 /// How long to wait before listening again after the database went away.
 const LISTEN_AGAIN: Duration = Duration::from_secs(2);
@@ -86,6 +86,17 @@ impl Worker {
             lanes.spawn(async move { scrub::run(&catalog, every, stop).await });
         }
         let beating = TaskTracker::new();
+        if let Some(every) = self.settings.reconcile_every {
+            let (worker, stop, give_up) = (self.clone(), shutdown.clone(), stop_jobs.clone());
+            running.spawn(async move {
+                let compare =
+                    reconcile::now_and_then(&worker.catalog, &worker.incarnations, &worker.settings, every, stop);
+                tokio::select! {
+                    () = give_up.cancelled() => {}
+                    () = compare => {}
+                }
+            });
+        }
         // to the end: a job that is given time to end can be cancelled meanwhile
         let (worker, stop_listening) = (self.clone(), heartbeats.clone());
         beating.spawn(async move { worker.listen(stop_listening).await });
@@ -282,7 +293,7 @@ impl Worker {
 }
 
 /// Keeps a job's lease while it is worked on, and tells it to stop when the worker must.
-async fn drive(work: impl Future<Output = ()>, held: &Held, stop_jobs: CancellationToken) {
+pub(crate) async fn drive(work: impl Future<Output = ()>, held: &Held, stop_jobs: CancellationToken) {
     tokio::pin!(work);
     let keep = held.keep();
     tokio::pin!(keep);
