@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// After how long without progress that is told.
-const STANDSTILL: Duration = Duration::from_secs(15);
+const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// How long one attempt at a record may take: a database that was cut off does not even refuse.
 const RECORD_WITHIN: Duration = Duration::from_secs(20);
