@@ -105,14 +105,14 @@ impl Catalog {
         Ok(sqlx::query_scalar("SELECT now()").fetch_one(&self.pool).await?)
     }
 
-    /// The next volumes, by their ids, that have a row or a live backup.
+    /// The next volumes, by their ids, that have a live row or a live backup.
     ///
     /// # Errors
     /// The database failed.
     pub async fn recorded_volumes(&self, after: VolumeId, limit: i64) -> Result<Vec<Uuid>> {
         Ok(sqlx::query_scalar(
             "SELECT id FROM (
-                 (SELECT id FROM volumes WHERE id > $1 ORDER BY id LIMIT $2)
+                 (SELECT id FROM volumes WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2)
                  UNION
                  (SELECT DISTINCT volume_id FROM backups WHERE volume_id > $1 AND deleted_at IS NULL
                    ORDER BY volume_id LIMIT $2)) AS both_kinds (id)
@@ -247,7 +247,7 @@ impl Catalog {
         if held != keys.len() as u64 {
             return Ok(None); // a claim took one of them a moment ago
         }
-        transaction::commit(Point::TakeJob, tx).await?;
+        transaction::commit(Point::ClaimJob, tx).await?;
         Ok(Some(Job::taken(id, spec, nobody, worker.to_owned())))
     }
 
@@ -288,7 +288,7 @@ impl Catalog {
         .await?;
         let Some((project,)) = lost else { return Ok(false) };
         status::tell(&mut tx, project, id, status::DAMAGED).await?;
-        transaction::commit(Point::RecordRepair, tx).await?;
+        tx.commit().await?;
         Ok(true)
     }
 }

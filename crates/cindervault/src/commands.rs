@@ -29,7 +29,7 @@ pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<Exi
         Command::Migrate => migrate::run(&config).await,
         Command::Cancel { backup, wait } => cancel::run(&config, *backup, Duration::from_secs(*wait)).await,
         Command::Check { format } => Ok(check::run(&config, *format).await),
-        Command::Reconcile { dry_run, format } => reconcile::run(&config, *dry_run, *format).await,
+        Command::Reconcile { dry_run, format } => Box::pin(reconcile::run(&config, *dry_run, *format)).await,
         Command::Openapi => Ok(openapi::run()),
         #[cfg(feature = "failpoints")]
         Command::FailPoints => Ok(fail_points::run()),

@@ -131,10 +131,6 @@ points! {
         RemoveCloneSnapshot = "clone-snapshot.remove";
 
         // transactions
-        /// A job is put into the queue and claimed at once, to compare and repair.
-        TakeJob = "job.take";
-        /// What was repaired without a job is recorded.
-        RecordRepair = "reconcile.repair";
         /// A job is claimed.
         ClaimJob = "job.claim";
         /// A job's lease is renewed.

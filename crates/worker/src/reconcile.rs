@@ -18,6 +18,8 @@ mod finding;
 mod look;
 mod queue;
 mod repair;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

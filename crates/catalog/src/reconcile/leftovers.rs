@@ -1,10 +1,9 @@
 //! Rows of the queue that belong to nothing.
 
-use fail_points::Point;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{Catalog, JobId, Result, Time, transaction};
+use crate::{Catalog, JobId, Result, Time};
 
 /// A job in the queue about something that has no row, not even that of something deleted.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -60,14 +59,15 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn drop_job(&self, id: JobId) -> Result<bool> {
-        let drop = sqlx::query(
+        let dropped = sqlx::query(
             "UPDATE jobs SET state = 'failed', error = 'what it was about has no record', finished_at = now(),
                              updated_at = now()
               WHERE id = $1 AND state = 'ready'",
         )
         .bind(id)
-        .execute(&self.pool);
-        Ok(transaction::single(Point::RecordRepair, drop).await?.rows_affected() == 1)
+        .execute(&self.pool)
+        .await?;
+        Ok(dropped.rows_affected() == 1)
     }
 
     /// The keys that are held for jobs that do not run, and the journals of jobs that have ended.
@@ -109,7 +109,7 @@ impl Catalog {
                 .await?
                 .rows_affected();
         }
-        transaction::commit(Point::RecordRepair, tx).await?;
+        tx.commit().await?;
         Ok(removed > 0)
     }
 }

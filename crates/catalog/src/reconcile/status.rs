@@ -1,6 +1,5 @@
 //! Statuses that say that something is being done while no job does it (API spec 5.10).
 
-use fail_points::Point;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
@@ -9,7 +8,7 @@ use crate::backups::Status;
 use crate::jobs::{self, JobSpec};
 use crate::messages::{self, Action, Detail, NewMessage};
 use crate::text_enum::text_enum;
-use crate::{BackupId, Catalog, ProjectId, Result, Time, VolumeId, transaction};
+use crate::{BackupId, Catalog, ProjectId, Result, Time, VolumeId};
 
 /// What the reference's clean-up gives as the reason.
 const INCOMPLETE: &str = "incomplete backup reset on manager restart";
@@ -171,7 +170,7 @@ impl Catalog {
             Kind::Volume => end_volume(&mut tx, stale.id, stale.status.as_str()).await?,
             Kind::Snapshot => end_snapshot(&mut tx, stale.id, stale.becomes()).await?,
         }
-        transaction::commit(Point::RecordRepair, tx).await?;
+        tx.commit().await?;
         Ok(true)
     }
 }

@@ -1,0 +1,121 @@
+"""Records and Ceph disagree in every way that can be made, beside a service that is at work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import Any
+
+from conformance.server import Server
+from pools import BACKUPS_POOL, VOLUMES_POOL, Pools
+from service import binary
+
+from waiting import until
+
+from .orphans import COUNT, Orphans, Told
+
+Report = dict[str, Any]
+
+
+def reconcile(server: Server, *options: str) -> Report:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CINDERVAULT_")}
+    done = subprocess.run([str(binary()), "reconcile", "--config", str(server.conf), "-f", "json", *options],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode in (0, 1), done.stderr
+    report = json.loads(done.stdout)
+    assert (done.returncode == 0) == (not left(report)), report
+    return report
+
+
+def told(report: Report) -> set[Told]:
+    return {(finding["class"], finding["what"]) for finding in report["findings"]}
+
+
+def left(report: Report) -> set[Told]:
+    return {(finding["class"], finding["what"]) for finding in report["findings"] if finding["outcome"] != "repaired"}
+
+
+def on_ceph(pools: Pools) -> set[str]:
+    """Images with their snapshots, and metadata objects."""
+    found = {f"{BACKUPS_POOL}/{name}" for name in pools.objects(BACKUPS_POOL) if name.startswith("backup.")}
+    for pool in (VOLUMES_POOL, BACKUPS_POOL):
+        for image in pools.images(pool):
+            try:
+                found |= {f"{pool}/{image}"} | {f"{pool}/{image}@{name}" for name in pools.snapshots(pool, image)}
+            except pools.rbd.ImageNotFound:
+                continue  # the load has removed it meanwhile
+    return found
+
+
+def test_everything_is_found_and_nothing_else(server: Server, tenant, pools: Pools, load) -> None:
+    volume = tenant.volume()
+    full = tenant.backup(volume)
+    assert told(reconcile(server, "--dry-run")) == set()
+    until(lambda: [person.rounds for person in load.people], all, "the load to go round")
+
+    orphans = Orphans(server, tenant, pools)
+    orphans.markers(volume)
+    orphans.points(volume, full)
+    orphans.checksums(volume, full)
+    orphans.bases()
+    orphans.half_made_bases()
+    orphans.lost_backups()
+    orphans.metadata()
+    orphans.stale_statuses(volume)
+    orphans.locks()
+    orphans.jobs()
+    assert len(orphans.ours) == 9 * COUNT + 1
+
+    # what is young may be of a job that runs: it is told all the same
+    seen = reconcile(server, "--dry-run")
+    expected = orphans.ours | orphans.foreign
+    assert told(seen) == expected, (expected - told(seen), told(seen) - expected)
+    assert all(finding["outcome"] != "repaired" and finding["why"] and finding["by_hand"]
+               for finding in seen["findings"])
+
+    repaired: set[Told] = set()
+
+    def repair() -> set[Told]:
+        report = reconcile(server)
+        assert told(report) <= orphans.ours | orphans.foreign, told(report) - orphans.ours - orphans.foreign
+        repaired.update(told(report) - left(report))
+        return left(report)
+
+    until(repair, lambda rest: rest == orphans.foreign, "everything of ours to be repaired", every=0.5)
+    assert repaired == orphans.ours
+    rounds = [person.rounds for person in load.people]
+    until(lambda: [person.rounds for person in load.people], lambda now: all(a > b for a, b in zip(now, rounds)),
+          "the load to go on")
+    assert told(reconcile(server, "--dry-run")) == orphans.foreign
+
+    there = on_ceph(pools)
+    assert {what for _, what in orphans.foreign} <= there
+    assert not {what for kind, what in orphans.ours if kind != "unneeded-checksums"} & there
+    load.end()
+    for person in load.people:
+        for backup in list(person.holds):
+            person.restores(backup)
+    tenant.restore(full)
+    assert told(reconcile(server, "--dry-run")) == orphans.foreign
+
+
+def test_what_a_status_becomes(server: Server, tenant) -> None:
+    """As after the reference's own clean-up."""
+    rows = Orphans(server, tenant, None).rows
+    earlier = {"created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z"}
+    source = rows.volume(status="backing-up", previous_status="in-use", **earlier)
+    target = rows.volume(status="restoring-backup", **earlier)
+    creating = rows.backup(source, status="creating", service=None, **earlier)
+    restoring = rows.backup(status="restoring", service=None, restore_volume_id=target, **earlier)
+    deleting = rows.backup(status="deleting", service=None, **earlier)
+    locked = rows.backup(status="deleting", service=None, encryption_key_id=source, **earlier)
+    reconcile(server)
+    backup = {row["id"]: row for row in server.rows("SELECT id, status, fail_reason FROM backups")}
+    assert backup[creating] == {"id": creating, "status": "error",
+                                "fail_reason": "incomplete backup reset on manager restart"}
+    assert (backup[restoring]["status"], backup[locked]["status"]) == ("available", "error_deleting")
+    tenant.await_gone("backup", deleting)
+    volume = {row["id"]: row["status"] for row in server.rows("SELECT id, status FROM volumes")}
+    assert (volume[source], volume[target]) == ("in-use", "error_restoring")
+    assert tenant.messages(creating) and tenant.messages(restoring) and tenant.messages(locked)
