@@ -475,7 +475,7 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn claim_job(&self, worker: &str, host: &str, lane: Lane, lease: Duration) -> Result<Option<Job>> {
-        self.claim(worker, host, lane, lease, true).await
+        Box::pin(self.claim(worker, host, lane, lease, true)).await
     }
 
     /// As [`Self::claim_job`], and takes no job over: for a while after the database was away, when those who hold jobs
@@ -484,7 +484,7 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn claim_ready_job(&self, worker: &str, host: &str, lane: Lane, lease: Duration) -> Result<Option<Job>> {
-        self.claim(worker, host, lane, lease, false).await
+        Box::pin(self.claim(worker, host, lane, lease, false)).await
     }
 
     async fn claim(

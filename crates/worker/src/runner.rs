@@ -280,7 +280,7 @@ impl Worker {
                 Err(error) => jobs::not_begun(&scene, &held, &error).await,
             }
         };
-        drive(work, &held, stop_jobs).await;
+        Box::pin(drive(work, &held, stop_jobs)).await;
         // the same job may have been lost and claimed again meanwhile: only this attempt has ended
         self.held().retain(|_, other| !Arc::ptr_eq(other, &held));
         if held.why() == Some(Stop::LeaseLost) {

@@ -109,9 +109,10 @@ async fn undo(
 ) -> Result<Outcome, JobError> {
     let cancelled = cancelled(held).await?;
     let detail = if cancelled.is_some() { Detail::Cancelled } else { Detail::DriverCreateFailed };
-    match &cancelled {
-        Some(why) => tracing::info!(backup.id = %id, why, "making a backup was cancelled"),
-        None => tracing::error!(backup.id = %id, error = error as &dyn std::error::Error, "making a backup failed"),
+    if let Some(why) = &cancelled {
+        tracing::info!(backup.id = %id, why, "making a backup was cancelled");
+    } else {
+        tracing::error!(backup.id = %id, error = error as &dyn std::error::Error, "making a backup failed");
     }
     let mut why = cancelled.unwrap_or_else(|| error.to_string());
     match abandon(pools, request, &held.clean_up_control(&scene.budget)).await {
