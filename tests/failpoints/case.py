@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from waiting import until
 
-from .cell import EVERY, Cell, under_way
+from .cell import EVERY, Cell
 from .scenario import Scenario
 
 ACTIONS = ("error", "kill", "pause")
@@ -82,8 +82,7 @@ class _Run:
 
         def look() -> tuple[bool, set[str]]:
             self._react()
-            status = self.cell.api.status(self.scenario.kind, self.scenario.target)
-            return status is None or not under_way(status), waited_for - self.seen
+            return self.scenario.ended(), waited_for - self.seen
 
         # a little longer than a lease and what may hold a job's row: this is where recovery is waited for
         until(look, lambda seen: seen == (True, set()), f"{self.case}: the job's end, and the points to fail",

@@ -107,10 +107,13 @@ class Cell(Server):
         return until(lambda: self.api.status(kind, identifier), lambda status: status is None or not under_way(status),
                      f"{kind} {identifier} to come to rest", every=EVERY)
 
-    def idle(self) -> None:
+    def is_idle(self) -> bool:
         """No job waits or runs."""
-        until(lambda: self.sql("SELECT count(*) FROM jobs WHERE state IN ('ready', 'running')"), lambda count: count == "0",
-              f"{self.name}: the last job to end", every=EVERY)
+        return self.sql("SELECT count(*) FROM jobs WHERE state IN ('ready', 'running')") == "0"
+
+    def idle(self) -> None:
+        """Waits until no job waits or runs."""
+        until(self.is_idle, bool, f"{self.name}: the last job to end", every=EVERY)
 
     def make(self, kind: str, path: str, **fields: Any) -> str:
         """Asks for one; returns before it is there."""

@@ -161,6 +161,26 @@ class DeleteLast(Deletion):
         self.target = self.stage.backup(self.volume)
 
 
+class Verify(Scenario):
+    """An increment is read back; nothing but the result is changed."""
+
+    def set_up(self) -> None:
+        self.volume = self.stage.volume()
+        self.stage.backup(self.volume)
+        self.target = self.stage.backup(self.volume, incremental=True)
+
+    def begin(self) -> None:
+        self.asked = self.cell.sql("SELECT now()")
+        self.cell.api.post(f"/cindervault/backups/{self.target}/verify", {}).expect(202)
+
+    def ended(self) -> bool:
+        return self.cell.is_idle()
+
+    def done(self) -> None:
+        where = f"id = '{self.target}' AND verified_at > '{self.asked}'"
+        assert self.cell.sql(f"SELECT verify_result FROM backups WHERE {where}") == "sound"
+
+
 class VolumeCreate(Scenario):
     kind = "volume"
 
@@ -311,6 +331,6 @@ class VolumeOfVolume(VolumeOfSnapshot):
 
 
 USUAL: tuple[type[Scenario], ...] = (
-    Full, Incremental, OfSnapshot, RestoreNew, RestoreOver, DeleteNewest, DeleteMiddle, DeleteLast, VolumeCreate, VolumeDelete,
-    VolumeExtend, SnapshotCreate, SnapshotDelete, VolumeOfSnapshot, VolumeOfVolume,
+    Full, Incremental, OfSnapshot, RestoreNew, RestoreOver, DeleteNewest, DeleteMiddle, DeleteLast, Verify,
+    VolumeCreate, VolumeDelete, VolumeExtend, SnapshotCreate, SnapshotDelete, VolumeOfSnapshot, VolumeOfVolume,
 )

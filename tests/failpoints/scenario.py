@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .cell import Cell
+from .cell import Cell, under_way
 from .stage import Stage
 
 
@@ -46,6 +46,11 @@ class Scenario:
 
     def meanwhile(self, point: str) -> None:
         """One of the `faults` has happened; a paused process goes on after this."""
+
+    def ended(self) -> bool:
+        """Whether the job has."""
+        status = self.cell.api.status(self.kind, self.target)
+        return status is None or not under_way(status)
 
     def rest(self) -> str | None:
         """Waits for the job; the status of what it was about."""
