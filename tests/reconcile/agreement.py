@@ -7,7 +7,9 @@ import os
 import subprocess
 from typing import Any
 
+from conformance.conftest import Start
 from conformance.server import Server
+from conformance.tenant import Tenant
 from pools import BACKUPS_POOL, VOLUMES_POOL, Pools
 from service import binary
 
@@ -119,3 +121,21 @@ def test_what_a_status_becomes(server: Server, tenant) -> None:
     volume = {row["id"]: row["status"] for row in server.rows("SELECT id, status FROM volumes")}
     assert (volume[source], volume[target]) == ("in-use", "error_restoring")
     assert tenant.messages(creating) and tenant.messages(restoring) and tenant.messages(locked)
+
+
+def test_the_worker_does_it_by_itself(start: Start) -> None:
+    """Again and again; what is in the pool and no record of its own is another installation's to it."""
+    other = start("reconcile_itself", "serve", worker={"host": "lab", "lease_seconds": 3, "poll_seconds": 1,
+                                                       "heartbeat_seconds": 1, "reconcile_hours": 0.0005})
+    tenant = Tenant(other, other.client())
+    volume = tenant.volume()
+    full = tenant.backup(volume)
+    rows = Orphans(other, tenant, None).rows
+    earlier = {"created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z"}
+    for _ in range(2):
+        stale = rows.backup(status="creating", service=None, **earlier)
+        until(lambda stale=stale: tenant.api.status("backup", stale), lambda seen: seen == "error", "the status to end")
+    tenant.restore(full)
+    done = "SELECT count(*) FROM jobs WHERE kind = 'reconcile' AND state = 'done'"
+    until(lambda: int(other.sql(done)), lambda seen: seen >= 2, "the second time to end")
+    assert "stale-status" in other.log("serve").read_text()
