@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from cluster import BACKUPS_POOL, VOLUMES_POOL
 from content import Content
 from pools import backup_of
+from waiting import until
 
 from .cell import GIB
 from .scenario import Scenario
@@ -330,7 +333,41 @@ class VolumeOfVolume(VolumeOfSnapshot):
         self.stage.volumes[self.target] = self.stage.volumes[self.source].copy()
 
 
+class Trim(Scenario):
+    """What an older backup has left on its volume is removed; where that fails, the next backup has it tried again."""
+
+    kind = "volume"
+
+    def set_up(self) -> None:
+        self.target = self.stage.volume()
+
+    def before(self) -> None:
+        self.old = self.stage.backup(self.target)
+        self.new = self.stage.backup(self.target, incremental=True)
+
+    def begin(self) -> None:
+        spec = json.dumps({"kind": "source_trim", "volume": self.target})
+        keys = f"ARRAY['chain:{self.target}', 'volume:{self.target}']"
+        self.cell.sql(f"INSERT INTO jobs (id, kind, target_id, project_id, spec, lock_keys) VALUES (gen_random_uuid(), "
+                      f"'source_trim', '{self.target}', '{self.cell.api.project}', '{spec}', {keys})")
+
+    def rest(self) -> str | None:
+        newest = f"SELECT state FROM jobs WHERE target_id = '{self.target}' ORDER BY created_at DESC LIMIT 1"
+        ended = until(lambda: self.cell.sql(newest), lambda state: state in ("done", "failed"), "the trim to end")
+        if ended == "failed":
+            self.begin()
+            return self.rest()
+        return super().rest()
+
+    def done(self) -> None:
+        self.stage.of_snapshots.add(self.old)
+
+    def after(self) -> None:
+        for backup in (self.new, self.old):
+            self.stage.remove("backup", backup)
+
+
 USUAL: tuple[type[Scenario], ...] = (
-    Full, Incremental, OfSnapshot, RestoreNew, RestoreOver, DeleteNewest, DeleteMiddle, DeleteLast, Verify,
+    Full, Incremental, OfSnapshot, RestoreNew, RestoreOver, DeleteNewest, DeleteMiddle, DeleteLast, Verify, Trim,
     VolumeCreate, VolumeDelete, VolumeExtend, SnapshotCreate, SnapshotDelete, VolumeOfSnapshot, VolumeOfVolume,
 )

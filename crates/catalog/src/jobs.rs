@@ -64,6 +64,11 @@ pub enum JobSpec {
         /// The backup.
         backup: BackupId,
     },
+    /// Remove from a volume what its next incremental backup does not need.
+    SourceTrim {
+        /// The volume.
+        volume: VolumeId,
+    },
     /// Look at what an imported record names and make it `available`.
     BackupImport {
         /// The backup, whose row is `creating`.
@@ -153,6 +158,7 @@ impl JobSpec {
             Self::BackupRestore { .. } => "backup_restore",
             Self::BackupVerify { .. } => "backup_verify",
             Self::BackupScrub { .. } => "backup_scrub",
+            Self::SourceTrim { .. } => "source_trim",
             Self::BackupImport { .. } => "backup_import",
             Self::VolumeCreate { .. } => "volume_create",
             Self::VolumeDelete { .. } => "volume_delete",
@@ -177,7 +183,8 @@ impl JobSpec {
             Self::VolumeCreate { volume, .. }
             | Self::ReconcileVolume { volume, .. }
             | Self::VolumeDelete { volume, .. }
-            | Self::VolumeExtend { volume, .. } => volume.0,
+            | Self::VolumeExtend { volume, .. }
+            | Self::SourceTrim { volume } => volume.0,
             Self::SnapshotCreate { snapshot, .. } | Self::SnapshotDelete { snapshot, .. } => snapshot.0,
         }
     }
@@ -190,7 +197,9 @@ impl JobSpec {
                 let own = [format!("volume:{volume}"), format!("chain:{volume}")];
                 own.into_iter().chain(backups.iter().map(|backup| format!("backup:{backup}"))).collect()
             }
-            Self::BackupCreate { volume, .. } => vec![format!("volume:{volume}"), format!("chain:{volume}")],
+            Self::BackupCreate { volume, .. } | Self::SourceTrim { volume } => {
+                vec![format!("volume:{volume}"), format!("chain:{volume}")]
+            }
             // what is being restored is not deleted, whatever its status is set to meanwhile
             Self::BackupDelete { backup, volume } => {
                 vec![format!("volume:{volume}"), format!("chain:{volume}"), format!("backup:{backup}")]
@@ -247,6 +256,7 @@ impl Lane {
             Self::Light => &[
                 "backup_delete",
                 "backup_import",
+                "source_trim",
                 "volume_create",
                 "volume_delete",
                 "volume_extend",
@@ -414,7 +424,7 @@ pub(crate) async fn request_cancel(tx: &mut PgConnection, backup: BackupId, why:
     sqlx::query(
         "UPDATE jobs SET cancel_requested = true, cancelled_by = COALESCE(cancelled_by, $2), updated_at = now()
           WHERE target_id = $1 AND state IN ('ready', 'running')
-            AND kind IN ('backup_create', 'backup_restore', 'backup_delete', 'backup_import')",
+            AND kind IN ('backup_create', 'backup_restore', 'backup_import')",
     )
     .bind(backup)
     .bind(why)

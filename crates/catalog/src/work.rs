@@ -10,6 +10,7 @@ mod delete;
 mod import;
 mod restore;
 mod snapshot;
+mod trim;
 mod verify;
 mod volume;
 
@@ -17,6 +18,7 @@ pub use backup::{BackupOutcome, BackupWork, Parent};
 pub use delete::DeleteWork;
 pub use import::{ImportUnfit, ImportedFields};
 pub use restore::{RestoreWork, RestoredMetadata};
+pub use trim::Siblings;
 pub use verify::{Verdict, VerifyWork};
 
 pub(crate) use backup::backup_failed;

@@ -50,6 +50,8 @@ pub struct Request {
     pub snapshot: Option<Uuid>,
     /// Backups of this volume that may serve as the parent, best first; empty for a full backup.
     pub parents: Vec<BaseRef>,
+    /// Whether checksums are recorded.
+    pub checksums: bool,
     /// The volume's metadata, stored beside the data.
     pub metadata: VolumeMetadata,
 }
@@ -122,7 +124,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         start.base.clone()
     } else {
         control.step(Step::BaseImage).await?;
-        prepare_base(&pools.backups, &own_base, &source, begun, control).await?;
+        prepare_base(&pools.backups, request, &source, begun, control).await?;
         own_base
     };
 
@@ -385,7 +387,14 @@ async fn begun_at(request: &Request, source: &Image) -> Result<Option<u64>> {
 
 /// Makes the base image of a full backup. One that an interrupted attempt left half-filled is kept where the
 /// journal says how far it was filled from the snapshot `from`, and made anew otherwise.
-async fn prepare_base(pool: &Pool, name: &str, source: &Image, from: Option<u64>, control: &Control) -> Result<()> {
+async fn prepare_base(
+    pool: &Pool,
+    request: &Request,
+    source: &Image,
+    from: Option<u64>,
+    control: &Control,
+) -> Result<()> {
+    let name = &base_image(request.volume, request.backup);
     let size = source.size().await?;
     match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
         Ok(()) => return Ok(()),
@@ -397,7 +406,7 @@ async fn prepare_base(pool: &Pool, name: &str, source: &Image, from: Option<u64>
         return Err(Error::BaseTaken { image: image.path().to_owned() });
     }
     if let Some(from) = from
-        && let what = content::full_copy(&image.id().await?, &source.id().await?, from)
+        && let what = content::full_copy(&image.id().await?, &source.id().await?, from, request.checksums)
         && control.journal.of(&what).is_some()
     {
         return Ok(());

@@ -71,8 +71,8 @@ pub enum Error {
     },
     /// What a backup holds is not what its checksums say.
     #[error(
-        "the data of {image} is damaged: it differs from the checksums that were recorded with the backup, first at \
-         byte {offset}, in {regions} places of 4 MiB so far"
+        "the backup is damaged: it differs from its checksums, first at byte {offset}, in {regions} places of 4 MiB \
+         ({image})"
     )]
     Damaged {
         /// `pool/image@snapshot`.
@@ -83,7 +83,7 @@ pub enum Error {
         regions: usize,
     },
     /// What a backup holds is not what the volume held.
-    #[error("the data of {image} differs from what the volume's own snapshot {snapshot} holds, at byte {offset}")]
+    #[error("the backup is damaged: it differs from the volume's own snapshot at byte {offset} ({image}, {snapshot})")]
     Differs {
         /// `pool/image@snapshot` of the backup.
         image: String,
@@ -93,7 +93,7 @@ pub enum Error {
         offset: u64,
     },
     /// The restore point is not as large as it was when it was made.
-    #[error("the backup in {image} was cut: it has {found} bytes instead of {expected}")]
+    #[error("the backup was cut: it has {found} bytes instead of {expected} ({image})")]
     Truncated {
         /// `pool/image@snapshot`.
         image: String,
@@ -103,13 +103,8 @@ pub enum Error {
         expected: u64,
     },
     /// A disk can not read what it holds, and has no other copy.
-    #[error("the data of {image} can not be read: {error}")]
-    Unreadable {
-        /// `pool/image@snapshot`.
-        image: String,
-        /// What Ceph says.
-        error: rbd::Error,
-    },
+    #[error("the backup is damaged: its data can not be read ({0})")]
+    Unreadable(rbd::Error),
     /// The recorded checksums can not be read.
     #[error("the checksums {key} of {image} can not be read: {reason}")]
     BadSums {
@@ -193,7 +188,7 @@ impl Error {
     pub(crate) fn reading(self, backup: &rbd::Image) -> Self {
         match self {
             Self::Ceph(error) if error.errno == rbd::Errno::IO && error.object == backup.path() => {
-                Self::Unreadable { image: backup.path().to_owned(), error }
+                Self::Unreadable(error)
             }
             other => other,
         }
@@ -206,7 +201,7 @@ impl Error {
             Self::Damaged { .. }
                 | Self::Differs { .. }
                 | Self::Truncated { .. }
-                | Self::Unreadable { .. }
+                | Self::Unreadable(_)
                 | Self::BadSums { .. }
                 | Self::NoBase { .. }
                 | Self::NoRestorePoint { .. }

@@ -14,6 +14,7 @@
 //! | [`mutation`] | everything that changes something on Ceph, with fail points |
 //! | [`metadata`] | the object that carries the volume's metadata |
 //! | [`scan`] | what there is in the pools, whatever any record says |
+//! | [`trim`] | remove from a volume what its next increment does not need |
 //! | [`verify`] | read a backup back and compare it with its checksums |
 //! | `change` | which extents must be looked at |
 //! | `pipeline`, `copy` | the one copy pipeline of all of these |
@@ -44,6 +45,7 @@ pub mod restore;
 pub mod scan;
 mod sums;
 mod table;
+pub mod trim;
 pub mod verify;
 
 pub use control::{Budget, Control, Interrupted, Progress, Prover, Recorder, Step};

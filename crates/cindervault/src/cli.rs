@@ -85,6 +85,23 @@ pub(crate) enum Command {
         #[arg(short, long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Read a backup back and compare it with the checksums that were recorded when it was made.
+    ///
+    /// Also with the volume's own snapshot, while there is one. Works beside running workers; the result is recorded, and
+    /// a damaged backup is marked, as when a worker finds it.
+    ///
+    /// Ends with 0 when the data is what was backed up, with 1 when a backup is damaged, with 2 when it could not be told.
+    Verify {
+        /// The backup's id.
+        #[arg(required_unless_present = "all")]
+        backup: Option<BackupId>,
+        /// All that are available, the one first that was not read for longest.
+        #[arg(long, conflicts_with = "backup")]
+        all: bool,
+        /// How to print the result.
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Print the description of the REST API (OpenAPI 3.1). Needs no configuration.
     Openapi,
     /// Print the names of the fail points. Needs no configuration.

@@ -10,6 +10,7 @@ mod policy;
 mod reconcile;
 mod serve;
 mod upkeep;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: &Command, config: Config) -> anyhow::Result<Exi
         Command::Cancel { backup, wait } => cancel::run(&config, *backup, Duration::from_secs(*wait)).await,
         Command::Check { format } => Ok(check::run(&config, *format).await),
         Command::Reconcile { dry_run, format } => Box::pin(reconcile::run(&config, *dry_run, *format)).await,
+        Command::Verify { backup, format, .. } => Ok(Box::pin(verify::run(&config, *backup, *format)).await),
         Command::Openapi => Ok(openapi::run()),
         #[cfg(feature = "failpoints")]
         Command::FailPoints => Ok(fail_points::run()),

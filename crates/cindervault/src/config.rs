@@ -184,6 +184,10 @@ pub(crate) struct Worker {
     /// The records are compared with what is on Ceph once in so many hours, and what is provably ours is repaired; 0
     /// for never.
     pub reconcile_hours: f64,
+    /// Which of the snapshots that backups leave on a volume stay there.
+    pub source_snapshots: SourceSnapshots,
+    /// Whether checksums are recorded with backups.
+    pub checksums: bool,
     /// Every backup is read back and compared with its checksums once in so many days; 0 for never.
     pub scrub_days: f64,
     /// How fast each worker reads for that, MiB a second; 0 for as fast as it goes.
@@ -204,10 +208,22 @@ impl Default for Worker {
             heartbeat_seconds: 10,
             drain_seconds: 20,
             reconcile_hours: 24.0,
+            source_snapshots: SourceSnapshots::Needed,
+            checksums: true,
             scrub_days: 30.0,
             scrub_mib_per_second: 32,
         }
     }
+}
+
+/// Which of the snapshots that backups leave on a volume stay there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SourceSnapshots {
+    /// The newest of each project and container: an increment starts there.
+    Needed,
+    /// All, as Cinder keeps them, until their backups are deleted.
+    All,
 }
 
 /// `[log]`
@@ -368,6 +384,8 @@ impl Config {
             poll: Duration::from_secs(self.worker.poll_seconds),
             heartbeat: Duration::from_secs(self.worker.heartbeat_seconds),
             drain: Duration::from_secs(self.worker.drain_seconds),
+            trim_sources: self.worker.source_snapshots == SourceSnapshots::Needed,
+            checksums: self.worker.checksums,
             scrub_every: (self.worker.scrub_days > 0.0).then(|| Duration::from_secs_f64(self.worker.scrub_days * DAY)),
             reconcile_every: (self.worker.reconcile_hours > 0.0)
                 .then(|| Duration::from_secs_f64(self.worker.reconcile_hours * HOUR)),

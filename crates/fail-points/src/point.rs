@@ -77,6 +77,8 @@ points! {
         CreateMarker = "marker.create";
         /// A marker that was not made whole is removed.
         RemoveHalfMarker = "marker.remove-half";
+        /// A marker that no increment needs is removed from the volume.
+        TrimMarker = "marker.trim";
         /// The marker is removed from the volume.
         RemoveMarker = "marker.remove";
         /// The restore point is made.

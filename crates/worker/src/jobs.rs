@@ -7,6 +7,7 @@ mod backup_restore;
 mod backup_verify;
 mod metadata;
 mod snapshot;
+mod source_trim;
 mod volume;
 
 use std::sync::Arc;
@@ -78,9 +79,10 @@ pub(crate) async fn run(scene: &Scene, held: &Held) {
         JobSpec::BackupRestore { backup, volume, new_volume } => {
             backup_restore::run(scene, held, *backup, *volume, *new_volume).await
         }
-        JobSpec::BackupVerify { backup } => backup_verify::run(scene, held, *backup, None).await,
+        JobSpec::BackupVerify { backup } => Box::pin(backup_verify::run(scene, held, *backup, None)).await,
+        JobSpec::SourceTrim { volume } => Box::pin(source_trim::run(scene, held, *volume)).await,
         JobSpec::BackupScrub { backup } => {
-            backup_verify::run(scene, held, *backup, scene.settings.scrub_bytes_per_second).await
+            Box::pin(backup_verify::run(scene, held, *backup, scene.settings.scrub_bytes_per_second)).await
         }
         JobSpec::BackupImport { backup, service, record } => {
             backup_import::run(scene, held, *backup, service, record).await

@@ -265,12 +265,16 @@ impl Held {
     async fn record_progress(&self) {
         let mut progress = self.progress.subscribe();
         while progress.changed().await.is_ok() {
-            let Progress { examined, copied, total } = *progress.borrow_and_update();
-            if let Err(error) = self.catalog.record_progress(&self.job, examined, copied, total).await {
-                tracing::debug!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
-                    "the job's progress could not be recorded");
-            }
+            let seen = *progress.borrow_and_update();
+            self.write_progress(seen).await;
             tokio::time::sleep(PROGRESS_EVERY).await;
+        }
+    }
+
+    async fn write_progress(&self, Progress { examined, copied, total }: Progress) {
+        if let Err(error) = self.catalog.record_progress(&self.job, examined, copied, total).await {
+            tracing::debug!(job.id = %self.job.id, error = &error as &dyn std::error::Error,
+                "the job's progress could not be recorded");
         }
     }
 
@@ -283,6 +287,11 @@ impl Held {
     where
         F: Future<Output = catalog::Result<T>>,
     {
+        let seen = *self.progress.borrow();
+        if seen != Progress::default() {
+            // how far it came in the end, which the row of a job that has ended still says; no more than that
+            let _ = tokio::time::timeout(PROGRESS_EVERY, self.write_progress(seen)).await;
+        }
         let mut pause = Duration::from_millis(200);
         loop {
             // a record that was made though its answer was lost is found to be so

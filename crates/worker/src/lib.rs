@@ -64,6 +64,10 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long running jobs may go on after the worker was told to stop.
     pub drain: Duration,
+    /// Whether a volume keeps only the markers that its next incremental backup needs.
+    pub trim_sources: bool,
+    /// Whether backups are made with checksums.
+    pub checksums: bool,
     /// Every backup is read back once in so long; without it, none is of itself.
     pub scrub_every: Option<Duration>,
     /// How fast backups are read for that; as fast as it goes without.

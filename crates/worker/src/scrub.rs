@@ -8,12 +8,15 @@ use tokio_util::sync::CancellationToken;
 /// How often it is looked which backups are due.
 const EVERY: Duration = Duration::from_mins(1);
 
+/// How often at most, however often backups are to be read.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+
 /// How many may wait in the queue for their turn.
 const AHEAD: u32 = 4;
 
 /// Puts backups that have not been read for so long into the queue, a few at a time, until stopped.
 pub(crate) async fn run(catalog: &Catalog, every: Duration, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut ticks = tokio::time::interval(every.clamp(AT_MOST_EVERY, EVERY));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

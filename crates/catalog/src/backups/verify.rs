@@ -36,8 +36,12 @@ pub enum VerifyRejected {
 }
 
 /// What is known of a backup's data.
-#[derive(Debug, Clone, Copy, PartialEq, FromRow)]
+#[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct Verification {
+    /// The backup's status.
+    pub status: Status,
+    /// Why it is in an error status.
+    pub fail_reason: Option<String>,
     /// When it was last read back.
     pub verified_at: Option<Time>,
     /// What that has shown.
@@ -115,13 +119,16 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn verification(&self, id: BackupId) -> Result<Option<Verification>> {
-        Ok(sqlx::query_as("SELECT verified_at, verify_result FROM backups WHERE id = $1 AND deleted_at IS NULL")
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?)
+        Ok(sqlx::query_as(
+            "SELECT status, fail_reason, verified_at, verify_result FROM backups WHERE id = $1 AND deleted_at IS NULL",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?)
     }
 
-    /// The latest jobs of a backup, newest first, at most `few`.
+    /// The latest jobs of a backup, newest first, at most `few`; not those of an earlier one with this id, which may have
+    /// been another project's.
     ///
     /// # Errors
     /// The database failed.
@@ -129,7 +136,9 @@ impl Catalog {
         Ok(sqlx::query_as(
             "SELECT id, kind, state, step, attempt, bytes_examined, bytes_copied, bytes_total, error, created_at,
                     updated_at, progress_at, finished_at
-               FROM jobs WHERE target_id = $1 ORDER BY created_at DESC LIMIT $2",
+               FROM jobs
+              WHERE target_id = $1 AND created_at >= (SELECT created_at FROM backups WHERE id = $1)
+              ORDER BY created_at DESC LIMIT $2",
         )
         .bind(id)
         .bind(i64::from(few))

@@ -3,7 +3,7 @@
 use fail_points::Point;
 use sqlx::{FromRow, PgConnection};
 
-use super::{Asker, Worker, backup_row, reason, volume_row};
+use super::{Asker, Worker, backup_row, reason, trim, volume_row};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
@@ -41,6 +41,8 @@ pub struct BackupOutcome {
     pub base: String,
     /// The parent; `None` for a full backup.
     pub parent: Option<BackupId>,
+    /// Whether the volume keeps only what the next increment needs: then what older backups have left on it goes.
+    pub trim: bool,
 }
 
 impl Catalog {
@@ -132,6 +134,9 @@ impl Catalog {
         if forced_full {
             messages::add(&mut tx, &backup_message(job, id, Action::CreateBackup, Detail::IncrementalForcedFull))
                 .await?;
+        }
+        if outcome.trim {
+            trim::enqueue(&mut tx, &backup, job.request_id.as_deref()).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         transaction::commit(Point::FinishBackup, tx).await?;

@@ -186,7 +186,7 @@ async fn only_the_same_server_reserves_a_volume_twice_and_from_another_host() {
 
 #[tokio::test]
 async fn one_volume_is_reserved_once_however_many_ask() {
-    with_database(async |database| {
+    Box::pin(with_database(async |database| {
         let catalog = &database.catalog;
         let id = database.available_volume(1).await;
         let ask = async || {
@@ -196,7 +196,7 @@ async fn one_volume_is_reserved_once_however_many_ask() {
         let made = tokio::join!(ask(), ask(), ask(), ask());
         assert_eq!([made.0, made.1, made.2, made.3].into_iter().filter(|made| *made).count(), 1);
         assert_eq!(seen(database, id).await.attachments.len(), 1);
-    })
+    }))
     .await;
 }
 

@@ -30,7 +30,7 @@ async fn begun_of(database: &Database, volume: VolumeId, incremental: bool) -> (
 }
 
 fn outcome(volume: VolumeId, id: BackupId, parent: Option<BackupId>) -> BackupOutcome {
-    BackupOutcome { base: format!("volume-{volume}.backup.{}", parent.unwrap_or(id)), parent }
+    BackupOutcome { base: format!("volume-{volume}.backup.{}", parent.unwrap_or(id)), parent, trim: false }
 }
 
 async fn status(database: &Database, id: BackupId) -> String {
@@ -123,7 +123,7 @@ async fn a_backup_whose_data_is_gone_is_gone_whatever_its_status_was_set_to() {
         catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
         catalog.delete_backup(id, &scope(), None).await.unwrap().unwrap();
         let job = catalog.claim_job("one", "lab", Lane::Light, LEASE).await.unwrap().unwrap();
-        assert!(catalog.begin_backup_delete(id).await.unwrap().is_some());
+        assert!(catalog.begin_backup_delete(id, false).await.unwrap().is_some());
         reset(database, id, "available").await;
         catalog.finish_backup_delete(&job, id).await.unwrap();
         assert_eq!(status(database, id).await, "deleted");

@@ -51,9 +51,10 @@ pub(super) enum Recorded {
     Since(Index),
 }
 
-/// What the journal calls a full copy to the image `base` from the snapshot `point` of `volume`, all by their ids.
-pub(super) fn full_copy(base: &str, volume: &str, point: u64) -> String {
-    format!("full {base} <- {volume}@{point}")
+/// What the journal calls a full copy to the image `base` from the snapshot `point` of `volume`, all by their ids. One
+/// that takes no checksums is none that one with them can go on from.
+pub(super) fn full_copy(base: &str, volume: &str, point: u64, checksums: bool) -> String {
+    format!("full {base} <- {volume}@{point}{}", if checksums { "" } else { " without checksums" })
 }
 
 /// Brings the base's head to what the volume held at `point`.
@@ -71,7 +72,8 @@ pub(super) async fn copy(
         let Some(start) = start else { return Ok::<_, Error>(None) };
         let volume = pools.volumes.open_read_only(&request.image, Some(&start.from.0));
         let (volume, index) = tokio::join!(volume, Index::read(to, start.parent));
-        Ok(Some((start, volume?, usable(index, start)?)))
+        let index = if request.checksums { usable(index, start)? } else { None };
+        Ok(Some((start, volume?, index)))
     };
     let (from, start) = futures_util::try_join!(open_from, open_start)?;
     let (size, id) = futures_util::try_join!(from.size(), from.id())?;
@@ -82,12 +84,14 @@ pub(super) async fn copy(
         mutation::resize(Point::ResizeBase, to, size, true).await?;
     }
     let Some((start, start_image, index)) = start else {
-        let what = full_copy(&to.id().await?, &id, end);
+        let what = full_copy(&to.id().await?, &id, end, request.checksums);
         let content = Change::content_of(&from).await?;
-        let copy = Copy { from: &from, to, known: Known::Empty, sums: Sums::Taken, what: Some(&what) };
+        let (sums, recorded) =
+            if request.checksums { (Sums::Taken, Recorded::Whole) } else { (Sums::Ignored, Recorded::Not) };
+        let copy = Copy { from: &from, to, known: Known::Empty, sums, what: Some(&what) };
         let passed = copy.run(Walk::new(&content, None, size), control).await?;
         still_there(&pools.volumes, &request.image, &id, &[end]).await?;
-        return Ok(Content { size, passed, sums: Recorded::Whole });
+        return Ok(Content { size, passed, sums: recorded });
     };
     let leftover = async {
         let head = match &target.head {

@@ -444,6 +444,7 @@ async fn a_large_sparse_volume_is_copied_where_it_holds_something() {
         image: volume_image(id),
         snapshot: None,
         parents: Vec::new(),
+        checksums: true,
         metadata: metadata::VolumeMetadata::default(),
     };
     let full = undisturbed(&ceph.budget, async |control| create::create(&ceph.pools, &request, control).await);

@@ -23,7 +23,7 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId, incremental: b
     if let (true, Some(why)) = (first, &unready) {
         return fail(held, id, Detail::BackupStatus, why).await;
     }
-    let request = request(&work);
+    let request = request(&work, scene.settings.checksums);
     let pools = match scene.pools(work.backup.container.as_deref()).await {
         Ok(pools) => pools,
         Err(error) if first => return fail(held, id, Detail::ServiceDown, &error.to_string()).await,
@@ -61,7 +61,7 @@ fn unready(work: &BackupWork) -> Option<String> {
 }
 
 /// What is to be made.
-fn request(work: &BackupWork) -> Request {
+fn request(work: &BackupWork, checksums: bool) -> Request {
     let backup = &work.backup;
     let parents = work.parents.iter().map(|parent| BaseRef {
         backup: parent.id.0,
@@ -75,6 +75,7 @@ fn request(work: &BackupWork) -> Request {
         image: volume_image(backup.volume_id.0),
         snapshot: backup.snapshot_id.map(|id| id.0),
         parents: parents.collect(),
+        checksums,
         metadata: work.volume.as_ref().map(metadata::of_volume).unwrap_or_default(),
     }
 }
@@ -88,7 +89,11 @@ async fn finish(
     request: &Request,
     created: &Created,
 ) -> Result<Outcome, JobError> {
-    let outcome = BackupOutcome { base: created.base.clone(), parent: created.parent.map(BackupId) };
+    let outcome = BackupOutcome {
+        base: created.base.clone(),
+        parent: created.parent.map(BackupId),
+        trim: scene.settings.trim_sources,
+    };
     let forced_full = incremental && created.parent.is_none();
     if held.persist(|| held.catalog.finish_backup(&held.job, id, &outcome, forced_full)).await? {
         return Ok(Outcome::Recorded);

@@ -54,8 +54,8 @@ pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     let jobs = call.catalog().backup_jobs(backup.id, JOBS).await?;
     Reply::ok(&json!({ "backup": {
         "id": backup.id,
-        "status": backup.status.as_str(),
-        "fail_reason": backup.fail_reason,
+        "status": known.status.as_str(),
+        "fail_reason": known.fail_reason,
         "verified_at": known.verified_at,
         "verify_result": known.verify_result.map(VerifyResult::as_str),
         "jobs": jobs.iter().map(job).collect::<Vec<_>>(),

@@ -39,6 +39,7 @@ impl World {
             image: owner.image.clone(),
             snapshot: snapshot.map(|snapshot| owner.snapshots[snapshot].id),
             parents,
+            checksums: true,
             metadata,
         };
         self.ever.insert(request.backup);
