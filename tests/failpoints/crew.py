@@ -100,6 +100,7 @@ class _Team:
         self.runs: deque[list[Task]] = deque()
         self.threads: list[threading.Thread] = []
         self.ended = threading.Event()
+        self.broken: list[BaseException] = []  # what has ended a thread, and not a case
 
     def __enter__(self) -> _Team:
         return self
@@ -117,6 +118,13 @@ class _Team:
         lock = threading.Lock()
 
         def work() -> None:
+            try:
+                take_turns()
+            except BaseException as error:
+                self.broken.append(error)
+                raise
+
+        def take_turns() -> None:
             cell: Cell | None = None
             while True:
                 with lock:
@@ -133,6 +141,8 @@ class _Team:
             thread.start()
         for thread in self.threads:
             thread.join()
+        if self.broken:
+            raise self.broken[0]
 
     def _take(self, lock: threading.Lock) -> Cell:
         with lock:

@@ -204,29 +204,28 @@ class CreateRefused(Odd):
 
 
 class RestoreRefused(Odd, RestoreNew):
-    """The backup's base is gone."""
+    """The image of the volume that is to be written is gone."""
 
     ends_as = "error_restoring"
 
     def set_up(self) -> None:
         self.volume = self.stage.volume()
+        self.backup = self.stage.backup(self.volume)
 
     def before(self) -> None:
-        self.backup = self.stage.backup(self.volume)
-        self.remove_image(BACKUPS_POOL, self.base(self.backup))
-        self.stage.gave_up("backup", self.backup, "available", remains=True)
+        self.target = self.stage.volume(data=False)
+        self.remove_image(VOLUMES_POOL, image_of(self.target))
+        self.stage.gave_up("volume", self.target, "available", remains=False)
 
-    def rest(self) -> str | None:
-        status = super().rest()
-        # of a volume that was made for it nothing is to be lost
-        return "error_restoring" if status == "error" else status
+    def begin(self) -> None:
+        restore = {"restore": {"volume_id": self.target}}
+        self.cell.api.post(f"/backups/{self.backup}/restore", restore).expect(202)
 
     def done(self) -> None:
-        self.stage.gave_up("volume", self.target, self.cell.api.status("volume", self.target), remains=True)
+        self.undone("error_restoring")
 
     def after(self) -> None:
         self.stage.remove("volume", self.target)
-        self.stage.remove("backup", self.backup)
 
 
 class DeleteRefused(Odd, Deletion):
