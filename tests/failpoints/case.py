@@ -11,9 +11,10 @@ from .cell import EVERY, Cell
 from .scenario import Scenario
 
 ACTIONS = ("error", "kill", "pause")
-# Whether these are passed is a matter of time: a job may end before the next renewal or record is due.
-BY_CHANCE = ("job.renew.before", "job.renew.after", "job.progress.before", "job.progress.after",
-             "job.finished.before", "job.finished.after")
+# Whether these are passed is a matter of time: a job may end before the next renewal or record is due, or be cancelled
+# before it ends.
+BY_CHANCE = tuple(f"{point}.{side}" for point in ("job.renew", "job.progress", "job.finished", "restore.finish-unwanted")
+                  for side in ("before", "after"))
 
 
 @dataclass(frozen=True)

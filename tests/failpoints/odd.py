@@ -148,10 +148,11 @@ class Grown(Odd):
 
 
 class Unwanted(Odd, RestoreNew):
-    """The backup's status is reset during its restore, which cancels it."""
+    """The backup's status is reset during its restore, too late for the worker to hear of it."""
 
     ends_as = "error"
-    faults: ClassVar[dict[str, str]] = {"step.restore": "pause"}
+    sure_of = ("restore.finish-unwanted.before", "restore.finish-unwanted.after")
+    faults: ClassVar[dict[str, str]] = {"copy.flush.after": "pause"}
 
     def meanwhile(self, point: str) -> None:
         self.cell.reset("backup", self.backup, "error")
