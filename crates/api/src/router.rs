@@ -63,6 +63,21 @@ impl Routes {
         self.add(Method::POST, path, Endpoint::with_body(since, handler, operation))
     }
 
+    /// `POST path` without a body, since a version: the path says it all.
+    pub(crate) fn post_empty<H, F>(
+        self,
+        path: &str,
+        since: Microversion,
+        handler: H,
+        operation: &'static Operation,
+    ) -> Self
+    where
+        H: Fn(Call) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Reply, ApiError>> + Send + 'static,
+    {
+        self.add(Method::POST, path, Endpoint::plain(since, handler, operation))
+    }
+
     /// `PUT path`, since a version.
     pub(crate) fn put<H, F>(self, path: &str, since: Microversion, handler: H, operation: &'static Operation) -> Self
     where

@@ -10,6 +10,6 @@ use crate::router::Routes;
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/cindervault/backups/{id}", Microversion::MIN, show::show, &show::SHOW)
-        .post("/cindervault/backups/{id}/cancel", Microversion::MIN, cancel::cancel, &cancel::CANCEL)
-        .post("/cindervault/backups/{id}/verify", Microversion::MIN, verify::verify, &verify::VERIFY)
+        .post_empty("/cindervault/backups/{id}/cancel", Microversion::MIN, cancel::cancel, &cancel::CANCEL)
+        .post_empty("/cindervault/backups/{id}/verify", Microversion::MIN, verify::verify, &verify::VERIFY)
 }

@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgConnection};
 use super::Status;
 use crate::messages::{self, Action, Detail, NewMessage};
 use crate::services::{BACKUP_BINARY, DOWN_AFTER};
-use crate::{BackupId, Catalog, JobId, ProjectId, Result, SnapshotId, VolumeId, snapshots, volumes};
+use crate::{BackupId, Catalog, JobId, ProjectId, Result, SnapshotId, VolumeId, jobs, snapshots, volumes};
 
 /// What the user reads in `fail_reason`.
 const REASON: &str = "Service not found for creating backup.";
@@ -40,23 +40,27 @@ impl Catalog {
     pub async fn fail_unclaimed_creates(&self, older_than: Duration) -> Result<usize> {
         let mut tx = self.pool.begin().await?;
         let unclaimed: Vec<Unclaimed> = sqlx::query_as(
-            "SELECT j.id AS job, j.request_id, b.id AS backup, b.project_id, b.volume_id, b.snapshot_id
-               FROM (SELECT id FROM jobs
-                      WHERE state = 'ready' AND kind = 'backup_create' AND attempt = 0
-                        AND (CASE WHEN kind IN ('backup_create', 'backup_restore') THEN 'copy' ELSE 'light' END) = 'copy'
-                        AND created_at < now() - $2 * interval '1 second'
-                      ORDER BY run_at, created_at
-                      LIMIT $6) AS oldest
-               JOIN jobs AS j ON j.id = oldest.id AND j.state = 'ready' AND j.attempt = 0
-               JOIN backups AS b ON b.id = j.target_id AND b.status = $1 AND b.deleted_at IS NULL
-               LEFT JOIN volumes AS v ON v.id = b.volume_id
-              WHERE NOT EXISTS (SELECT 1 FROM services AS s
-                                 WHERE s.binary_name = $3 AND NOT s.disabled
-                                   AND s.heartbeat_at > now() - $4 * interval '1 second'
-                                   AND s.zone = COALESCE(NULLIF(b.availability_zone, ''), v.availability_zone, s.zone))
-              ORDER BY j.created_at
-              LIMIT $5
-                FOR UPDATE OF j, b SKIP LOCKED",
+            concat!(
+                "SELECT j.id AS job, j.request_id, b.id AS backup, b.project_id, b.volume_id, b.snapshot_id
+                   FROM (SELECT id FROM jobs
+                          WHERE state = 'ready' AND kind = 'backup_create' AND attempt = 0
+                            AND ",
+                jobs::lane!(),
+                " = 'copy'
+                            AND created_at < now() - $2 * interval '1 second'
+                          ORDER BY run_at, created_at
+                          LIMIT $6) AS oldest
+                   JOIN jobs AS j ON j.id = oldest.id AND j.state = 'ready' AND j.attempt = 0
+                   JOIN backups AS b ON b.id = j.target_id AND b.status = $1 AND b.deleted_at IS NULL
+                   LEFT JOIN volumes AS v ON v.id = b.volume_id
+                  WHERE NOT EXISTS (SELECT 1 FROM services AS s
+                                     WHERE s.binary_name = $3 AND NOT s.disabled
+                                       AND s.heartbeat_at > now() - $4 * interval '1 second'
+                                       AND s.zone = COALESCE(NULLIF(b.availability_zone, ''), v.availability_zone, s.zone))
+                  ORDER BY j.created_at
+                  LIMIT $5
+                    FOR UPDATE OF j, b SKIP LOCKED"
+            ),
         )
         .bind(Status::Creating)
         .bind(older_than.as_secs_f64())
