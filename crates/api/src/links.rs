@@ -117,9 +117,12 @@ fn form(text: &str) -> Cow<'_, str> {
 
 /// The last forwarded host, else the host that the request names; what is no host does not count.
 fn host(headers: &HeaderMap, uri: &Uri) -> String {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // of several lines the last was added by whoever is nearest to us
+    let header = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
     let forwarded = header("x-forwarded-host").and_then(|list| list.rsplit(',').next()).map(str::trim);
-    let is_host = |text: &&str| text.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty());
+    let is_host = |text: &&str| {
+        !text.contains('@') && text.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
+    };
     forwarded
         .filter(is_host)
         .or_else(|| header(HOST.as_str()).filter(is_host))
@@ -138,6 +141,20 @@ mod tests {
 
     fn hrefs(links: impl IntoIterator<Item = Link>) -> Vec<String> {
         links.into_iter().map(|link| link.href).collect()
+    }
+
+    #[test]
+    fn the_last_forwarded_host_counts_and_nobody_is_named_before_it() {
+        let base = |sent: &[(&'static str, &'static str)]| {
+            let mut all = HeaderMap::new();
+            for (name, value) in sent {
+                all.append(*name, value.parse().unwrap());
+            }
+            Links::of_request(None, &all, &Uri::from_static("/")).version()
+        };
+        let lines = [("host", "own"), ("x-forwarded-host", "evil.example"), ("x-forwarded-host", "a, good.example")];
+        assert_eq!(base(&lines), "http://good.example/v3/");
+        assert_eq!(base(&[("host", "own"), ("x-forwarded-host", "user@evil.example")]), "http://own/v3/");
     }
 
     proptest::proptest! {

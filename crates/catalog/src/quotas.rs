@@ -8,7 +8,10 @@
 mod limits;
 mod reserve;
 mod resource;
+mod types;
 mod usage;
+
+pub(crate) use self::types::{forget_type, rename_type};
 
 pub use limits::{BelowUsage, Limit};
 pub use reserve::Exceeded;

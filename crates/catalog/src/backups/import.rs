@@ -44,7 +44,7 @@ pub enum ImportRejected {
 
 impl Catalog {
     /// Begins an import: the row is `creating`, the job is in the queue. The row of a deleted backup with the
-    /// same id is taken up again.
+    /// same id is taken up again, without anything that it said: it may have been another project's.
     ///
     /// # Errors
     /// The database failed.
@@ -78,7 +78,9 @@ impl Catalog {
                             snapshot_id = NULL, parent_id = NULL, restore_volume_id = NULL, fail_reason = NULL,
                             host = NULL, service = NULL, service_metadata = NULL, encryption_key_id = NULL,
                             metadata = DEFAULT, data_timestamp = NULL, created_at = now(), updated_at = NULL,
-                            deleted_at = NULL
+                            deleted_at = NULL, name = NULL, description = NULL, container = NULL,
+                            availability_zone = NULL, verified_at = NULL, verify_result = NULL,
+                            verify_asked_at = NULL
                       WHERE backups.deleted_at IS NOT NULL",
         )
         .bind(import.id)

@@ -4,7 +4,7 @@ use sqlx::types::Json;
 
 use super::VolumeType;
 use super::read::{DEFAULT_TYPE, type_columns};
-use crate::{Catalog, Metadata, Result, VolumeId, VolumeTypeId};
+use crate::{Catalog, Metadata, Result, VolumeId, VolumeTypeId, quotas};
 
 /// A volume type to be made.
 #[derive(Debug, Clone)]
@@ -89,6 +89,13 @@ impl Catalog {
         id: VolumeTypeId,
         change: &TypeChange,
     ) -> Result<std::result::Result<VolumeType, WriteRejected>> {
+        let mut tx = self.pool.begin().await?;
+        let before: Option<(String,)> =
+            sqlx::query_as("SELECT name FROM volume_types WHERE id = $1 AND deleted_at IS NULL FOR UPDATE")
+                .bind(id)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some((before,)) = before else { return Ok(Err(WriteRejected::NotFound)) };
         let changed = sqlx::query_as(concat!(
             "UPDATE volume_types AS t
                 SET name = coalesce($2, name),
@@ -104,9 +111,17 @@ impl Catalog {
         .bind(change.description.is_some())
         .bind(change.description.as_ref().and_then(Option::as_ref))
         .bind(change.is_public)
-        .fetch_optional(&self.pool)
+        .fetch_one(&mut *tx)
         .await;
-        Ok(name_taken(changed)?.and_then(|row| row.ok_or(WriteRejected::NotFound)))
+        let changed = match name_taken(changed)? {
+            Ok(changed) => changed,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
+        if let Some(name) = change.name.as_ref().filter(|name| **name != before) {
+            quotas::rename_type(&mut tx, &before, name).await?;
+        }
+        tx.commit().await?;
+        Ok(Ok(changed))
     }
 
     /// Deletes a volume type that no volume has.
@@ -142,6 +157,7 @@ impl Catalog {
             return Ok(Err(DeleteRejected::InUse));
         }
         sqlx::query("UPDATE volume_types SET deleted_at = now() WHERE id = $1").bind(id).execute(&mut *tx).await?;
+        quotas::forget_type(&mut tx, name).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

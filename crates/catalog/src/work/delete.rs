@@ -28,14 +28,16 @@ pub struct DeleteWork {
 }
 
 impl Catalog {
-    /// Reads what is to be deleted. `None` when the backup is gone or no longer `deleting`.
+    /// Reads what is to be deleted. `None` when the backup is gone, or no longer `deleting` and nothing was removed of
+    /// it. Where an earlier attempt may have removed something (`begun`) the delete is seen through, whatever status
+    /// was set meanwhile: what is left is no backup.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn begin_backup_delete(&self, id: BackupId) -> Result<Option<DeleteWork>> {
+    pub async fn begin_backup_delete(&self, id: BackupId, begun: bool) -> Result<Option<DeleteWork>> {
         let mut tx = self.pool.begin().await?;
         let Some(backup) = backup_row(&mut tx, id).await? else { return Ok(None) };
-        if backup.status != Status::Deleting {
+        if backup.status != Status::Deleting && !begun {
             return Ok(None);
         }
         let (own, service_metadata): (Option<String>, Option<String>) = sqlx::query_as(
@@ -93,7 +95,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Records that a backup could not be deleted (API spec 5.2: `error`, with the reason).
+    /// Records that a backup could not be deleted (API spec 5.2: `error`, with the reason), whatever its status was set
+    /// to meanwhile: a part of it may be gone.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -101,12 +104,11 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         let changed = sqlx::query(
             "UPDATE backups SET status = $2, fail_reason = $3, updated_at = now()
-              WHERE id = $1 AND status = $4 AND deleted_at IS NULL",
+              WHERE id = $1 AND deleted_at IS NULL",
         )
         .bind(id)
         .bind(Status::Error)
         .bind(reason(why))
-        .bind(Status::Deleting)
         .execute(&mut *tx)
         .await?
         .rows_affected();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::backups::NewBackup;
+use catalog::backups::{NewBackup, Status};
 use catalog::jobs::{Job, JobSpec, Lane};
 use catalog::services::BACKUP_BINARY;
 use catalog::work::{BackupOutcome, Worker};
@@ -127,6 +127,26 @@ async fn a_backup_whose_data_is_gone_is_gone_whatever_its_status_was_set_to() {
         reset(database, id, "available").await;
         catalog.finish_backup_delete(&job, id).await.unwrap();
         assert_eq!(status(database, id).await, "deleted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delete_that_has_begun_is_seen_through_or_leaves_no_available_backup() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (id, job, volume) = begun(database).await;
+        assert!(catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await.unwrap());
+        catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
+        catalog.delete_backup(id, &scope(), None).await.unwrap().unwrap();
+        let job = catalog.claim_job("one", "lab", Lane::Light, LEASE).await.unwrap().unwrap();
+        assert!(catalog.begin_backup_delete(id, false).await.unwrap().is_some());
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert!(!catalog.renew_job(&job, LEASE).await.unwrap(), "a delete is not asked to stop half-way");
+        assert!(catalog.begin_backup_delete(id, false).await.unwrap().is_none(), "one that has not begun is none");
+        assert!(catalog.begin_backup_delete(id, true).await.unwrap().is_some());
+        catalog.fail_backup_delete(&job, id, "a part of it is left").await.unwrap();
+        assert_eq!(status(database, id).await, "error");
     })
     .await;
 }

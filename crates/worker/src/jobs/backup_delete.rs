@@ -12,7 +12,7 @@ use crate::JobError;
 use crate::lease::{Held, Stop};
 
 pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outcome, JobError> {
-    let Some(work) = scene.catalog.begin_backup_delete(id).await? else {
+    let Some(work) = scene.catalog.begin_backup_delete(id, held.job.attempt > 1).await? else {
         return nothing_to_do(held, "the backup is no longer being deleted").await;
     };
     let control = held.control(&scene.budget).await?;
