@@ -196,6 +196,11 @@ impl Error {
 
     /// Whether the backup itself is damaged: reading it again will not help.
     pub fn is_damage(&self) -> bool {
+        self.is_corruption() || matches!(self, Self::NoBase { .. } | Self::NoRestorePoint { .. })
+    }
+
+    /// Whether the backup was read, and holds something else than was backed up.
+    pub fn is_corruption(&self) -> bool {
         matches!(
             self,
             Self::Damaged { .. }
@@ -203,8 +208,6 @@ impl Error {
                 | Self::Truncated { .. }
                 | Self::Unreadable(_)
                 | Self::BadSums { .. }
-                | Self::NoBase { .. }
-                | Self::NoRestorePoint { .. }
         )
     }
 }

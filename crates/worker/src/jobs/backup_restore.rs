@@ -47,7 +47,8 @@ pub(super) async fn run(
         }
         Err(error) => {
             tracing::error!(backup.id = %id, error = &error as &dyn std::error::Error, "restoring a backup failed");
-            let damaged = matches!(&error, JobError::Chain(error) if error.is_damage());
+            // one that could not be found stays as it is (API spec 5.7): its pool may only be another one
+            let damaged = matches!(&error, JobError::Chain(error) if error.is_corruption());
             let (why, detail) = (error.to_string(), Detail::DriverRestoreFailed);
             held.persist(|| held.catalog.fail_restore(&held.job, id, volume, detail, &why, damaged)).await?;
             Ok(Outcome::Recorded)
