@@ -45,7 +45,7 @@ async fn objects_are_written_whole_and_read_up_to_a_limit() {
 
     assert!(pool.object_exists(&name).await.unwrap());
     assert!(pool.objects("").await.unwrap().contains(&name));
-    assert_eq!(pool.objects(&name).await.unwrap(), [name.clone()]);
+    assert_eq!(pool.objects(&name).await.unwrap(), std::slice::from_ref(&name));
     let written = pool.object_time(&name).await.unwrap().unwrap();
     assert!(written.elapsed().unwrap_or_default() < std::time::Duration::from_mins(10));
     assert_eq!(pool.object_time("nobody.wrote.this").await.unwrap(), None);
