@@ -94,7 +94,7 @@ def gone(*identifiers: str) -> str:
 LIMITS = "".join(insert("quotas", {"project_id": PROJECT, "resource": name, "hard_limit": limit}) for name, limit in (
     ("volumes", 1000), ("snapshots", 1000), ("gigabytes", 100000), ("backups", 5000), ("backup_gigabytes", 100000)))
 STATE = "".join([
-    "TRUNCATE backups, volumes, volume_transfers, attachments, snapshots, jobs, job_locks, quotas, messages;",
+    "TRUNCATE backups, volumes, volume_transfers, attachments, snapshots, jobs, job_locks, job_journal, quotas, messages;",
     *(insert("backups", backup(*row)) for row in BACKUPS),
     *(insert("volumes", volume(*row)) for row in ((DATA, "data-vol", 1), (PLAIN, "plain", 1), (BIG, "big2", 2))),
     LIMITS,

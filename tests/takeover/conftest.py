@@ -28,7 +28,8 @@ NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def server(start: Start) -> Server:  # noqa: F811
     """An API; the tests start its workers."""
-    server = start("takeover", "api", api={"worker_wait_seconds": 600})
+    server = start("takeover", "api", api={"worker_wait_seconds": 600},
+                   worker={"source_snapshots": "all", "scrub_days": 0})  # what backups leave is compared, too
     server.pretend_worker()  # requests are refused where there never was one
     return server
 
