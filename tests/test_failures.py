@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from cluster import BACKUPS_POOL, VOLUMES_POOL
 
 
@@ -56,3 +58,38 @@ def test_a_stranger_on_the_volume_is_left_alone(tenant, pools):
     assert "by-hand" in pools.snapshots(VOLUMES_POOL, f"volume-{volume}")
     with pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image:
         image.remove_snap("by-hand")
+
+
+def cut_short(pools, pool: str, image: str, snapshot: str) -> None:
+    """Begin to remove a snapshot and go no further, as a client that dies in the middle of it."""
+    with pools.open(pool, image) as opened:
+        identifier = opened.id()
+        (found,) = (one["id"] for one in opened.list_snaps() if one["name"] == snapshot)
+    pools.io[pool].execute(f"rbd_header.{identifier}", "rbd", "snapshot_trash_add", struct.pack("<Q", found))
+    assert snapshot not in pools.snapshots(pool, image)
+
+
+def test_removals_of_snapshots_that_were_cut_short_are_finished(tenant, pools):
+    volume = tenant.volume()
+    full = tenant.backup(volume)
+    more = tenant.backup(volume, incremental=True)
+    base, image = f"volume-{volume}.backup.{full}", f"volume-{volume}"
+    (point,) = pools.backup_snapshots(BACKUPS_POOL, base, more)
+    cut_short(pools, BACKUPS_POOL, base, point)
+    (marker,) = pools.backup_snapshots(VOLUMES_POOL, image, more)
+    cut_short(pools, VOLUMES_POOL, image, marker)
+    tenant.rest.delete(f"/backups/{more}")
+    tenant.rest.await_gone("backup", more)
+
+    (point,) = pools.backup_snapshots(BACKUPS_POOL, base, full)
+    cut_short(pools, BACKUPS_POOL, base, point)
+    tenant.rest.delete(f"/backups/{full}")
+    tenant.rest.await_gone("backup", full)
+    assert base not in pools.images(BACKUPS_POOL)
+
+    snapshot = tenant.snapshot(volume)
+    cut_short(pools, VOLUMES_POOL, image, f"snapshot-{snapshot}")
+    tenant.rest.delete(f"/snapshots/{snapshot}")
+    tenant.rest.await_gone("snapshot", snapshot)
+    with pools.open(VOLUMES_POOL, image) as opened:
+        assert list(opened.list_snaps()) == []

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::control::{Control, Step};
 use crate::error::{Error, Result};
-use crate::names::{base_image, legacy_base_image, metadata_object};
+use crate::names::{Marker, base_image, legacy_base_image, metadata_object};
 use crate::point::{BaseRef, markers, only_marker};
 use crate::{Pools, mutation, table};
 
@@ -94,13 +94,15 @@ async fn remove_from_base(
     };
     let backup = request.reference.backup;
     let snapshots = image.snapshots().await?;
+    // a restore point whose removal was cut short is none any more, whosever it was; but it holds the base
+    let ours = |name: &str| Marker::parse(name).is_some_and(|marker| marker.backup() == backup);
+    let cut = image.half_removed_snapshots().await?.iter().any(|snapshot| ours(&snapshot.name));
+    let marked = |name: &str| Marker::parse(name).is_some();
+    mutation::finish_removals(Point::RemovePoint, pool, name, &image, marked).await?;
     let own = only_marker(&image, &snapshots, backup)?.map(|snapshot| snapshot.name.clone());
     let others = markers(&snapshots).filter(|(marker, _)| marker.backup() != backup).count();
-    let foreign: Vec<&str> = snapshots
-        .iter()
-        .map(|snapshot| snapshot.name.as_str())
-        .filter(|name| crate::names::Marker::parse(name).is_none())
-        .collect();
+    let foreign: Vec<&str> =
+        snapshots.iter().map(|snapshot| snapshot.name.as_str()).filter(|name| Marker::parse(name).is_none()).collect();
     let path = image.path().to_owned();
     image.close().await;
 
@@ -111,10 +113,11 @@ async fn remove_from_base(
         remove_point(pool, name, own, &path, &kept).await?;
         deleted.point = true;
     }
+    let had_point = own.is_some() || cut;
     if others > 0 {
-        return Ok(own.is_some());
+        return Ok(had_point);
     }
-    if !owns(request, name, own.is_some()) {
+    if !owns(request, name, had_point) {
         return Ok(false);
     }
     if !foreign.is_empty() {
@@ -265,6 +268,9 @@ async fn remove_marker(pools: &Pools, request: &Request) -> Result<bool> {
         Err(error) => return Err(error.into()),
     };
     let snapshots = seen.snapshots().await?;
-    let Some(marker) = only_marker(&seen, &snapshots, request.reference.backup)? else { return Ok(false) };
+    let backup = request.reference.backup;
+    let ours = |name: &str| Marker::parse(name).is_some_and(|marker| marker.backup() == backup);
+    let finished = mutation::finish_removals(Point::RemoveMarker, &pools.volumes, &request.image, &seen, ours).await?;
+    let Some(marker) = only_marker(&seen, &snapshots, backup)? else { return Ok(finished > 0) };
     remove_marker_named(pools, &request.image, &marker.name).await
 }

@@ -69,6 +69,38 @@ pub async fn remove_snapshot(point: Point, image: &Image, name: &str) -> Result<
     around(point, image.remove_snapshot(name), failure).await
 }
 
+/// Finishes the removals of snapshots that were cut short, of those that `ours` knows by the names that they had; returns
+/// how many they were. One that has clones stays.
+///
+/// # Errors
+/// Ceph failed.
+pub async fn finish_removals(
+    point: Point,
+    pool: &Pool,
+    name: &str,
+    seen: &Image,
+    ours: impl Fn(&str) -> bool,
+) -> Result<usize> {
+    let cut: Vec<_> = seen.half_removed_snapshots().await?.into_iter().filter(|cut| ours(&cut.name)).collect();
+    if cut.is_empty() {
+        return Ok(0);
+    }
+    let image = pool.open(name).await?;
+    let mut finished = 0;
+    for snapshot in &cut {
+        match around(point, image.finish_snapshot_removal(snapshot.id), failure).await {
+            Ok(()) => finished += 1,
+            Err(error) if error.is_not_found() => {}
+            Err(error) if error.errno == Errno::BUSY => {
+                tracing::warn!(%error, snapshot = snapshot.name, "a snapshot that is being removed still has clones");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    image.close().await;
+    Ok(finished)
+}
+
 /// Protects a snapshot, so that it can be cloned: [`Image::protect_snapshot`].
 ///
 /// # Errors

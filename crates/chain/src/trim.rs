@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::control::{Control, Step};
 use crate::error::Result;
 use crate::mutation;
+use crate::names::Marker;
 use crate::point::markers;
 
 /// Removes of each group of complete backups all markers but the newest from the image, if that is there. Returns how many
@@ -25,6 +26,8 @@ pub async fn trim(pool: &Pool, image: &str, groups: &[Vec<Uuid>], control: &Cont
         Err(error) => return Err(error.into()),
     };
     let snapshots = seen.snapshots().await?;
+    let marked = |name: &str| Marker::parse(name).is_some();
+    mutation::finish_removals(Point::TrimMarker, pool, image, &seen, marked).await?;
     let names: Vec<&str> = groups.iter().flat_map(|group| superseded(&snapshots, group)).collect();
     if names.is_empty() {
         return Ok(0);

@@ -105,6 +105,8 @@ pub const RBD_FEATURE_DEEP_FLATTEN: u64 = 32;
 
 /// The snapshot was made by a user (not by a group, the trash or mirroring).
 pub const RBD_SNAP_NAMESPACE_TYPE_USER: rbd_snap_namespace_type_t = 0;
+/// The snapshot is being removed, or waits for the last clone of it to go.
+pub const RBD_SNAP_NAMESPACE_TYPE_TRASH: rbd_snap_namespace_type_t = 2;
 
 /// Operation flag: part of a sequential run.
 pub const LIBRADOS_OP_FLAG_FADVISE_SEQUENTIAL: c_int = 0x8;
@@ -191,6 +193,13 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn rbd_snap_set(image: rbd_image_t, snapname: *const c_char) -> c_int;
     pub fn rbd_snap_remove(image: rbd_image_t, snapname: *const c_char) -> c_int;
+    pub fn rbd_snap_remove_by_id(image: rbd_image_t, snap_id: u64) -> c_int;
+    pub fn rbd_snap_get_trash_namespace(
+        image: rbd_image_t,
+        snap_id: u64,
+        original_name: *mut c_char,
+        max_length: size_t,
+    ) -> c_int;
     pub fn rbd_snap_rollback(image: rbd_image_t, snapname: *const c_char) -> c_int;
     pub fn rbd_snap_protect(image: rbd_image_t, snap_name: *const c_char) -> c_int;
     pub fn rbd_snap_unprotect(image: rbd_image_t, snap_name: *const c_char) -> c_int;

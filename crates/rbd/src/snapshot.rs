@@ -27,21 +27,46 @@ impl Image {
     /// Ceph failed.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
         let handle = self.handle.clone();
+        blocking(move || of_namespace(&handle, sys::RBD_SNAP_NAMESPACE_TYPE_USER)).await
+    }
+
+    /// The snapshots whose removal was cut short, by the names that they had: librbd moves a snapshot to a namespace of
+    /// its own before it removes it. Those that wait there for a clone of theirs are among them.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn half_removed_snapshots(&self) -> Result<Vec<Snapshot>> {
+        let handle = self.handle.clone();
         blocking(move || {
-            let mut snapshots = Vec::new();
-            for snapshot in list(&handle)? {
-                let mut namespace = sys::RBD_SNAP_NAMESPACE_TYPE_USER;
-                // SAFETY: a live image and a place to write to.
-                let code = unsafe { sys::rbd_snap_get_namespace_type(handle.raw, snapshot.id, &raw mut namespace) };
+            let mut named = Vec::new();
+            for snapshot in of_namespace(&handle, sys::RBD_SNAP_NAMESPACE_TYPE_TRASH)? {
+                let mut name = vec![0_u8; 4096];
+                // SAFETY: a live image and a buffer of the length that is passed; librbd ends it with a zero.
+                let code = unsafe {
+                    sys::rbd_snap_get_trash_namespace(handle.raw, snapshot.id, name.as_mut_ptr().cast(), name.len())
+                };
                 if code == -libc::ENOENT {
                     continue; // removed since the listing
                 }
                 check(code, "looking at a snapshot of", &handle.path)?;
-                if namespace == sys::RBD_SNAP_NAMESPACE_TYPE_USER {
-                    snapshots.push(snapshot);
-                }
+                let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+                named.push(Snapshot { name: String::from_utf8_lossy(&name[..len]).into_owned(), ..snapshot });
             }
-            Ok(snapshots)
+            Ok(named)
+        })
+        .await
+    }
+
+    /// Finishes the removal of a snapshot that was cut short.
+    ///
+    /// # Errors
+    /// There is none of that id, it has clones ([`crate::Errno::BUSY`]), or Ceph failed.
+    pub async fn finish_snapshot_removal(&self, id: u64) -> Result<()> {
+        let handle = self.handle.clone();
+        blocking(move || {
+            // SAFETY: a live image.
+            let code = unsafe { sys::rbd_snap_remove_by_id(handle.raw, id) };
+            check(code, "finishing the removal of a snapshot of", &handle.path).map(drop)
         })
         .await
     }
@@ -183,6 +208,24 @@ impl Image {
 pub(crate) fn system_time(time: libc::timespec) -> SystemTime {
     let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
     UNIX_EPOCH + Duration::new(secs, nanos)
+}
+
+/// The snapshots of one kind, oldest first.
+fn of_namespace(handle: &ImageHandle, wanted: sys::rbd_snap_namespace_type_t) -> Result<Vec<Snapshot>> {
+    let mut snapshots = Vec::new();
+    for snapshot in list(handle)? {
+        let mut namespace = sys::RBD_SNAP_NAMESPACE_TYPE_USER;
+        // SAFETY: a live image and a place to write to.
+        let code = unsafe { sys::rbd_snap_get_namespace_type(handle.raw, snapshot.id, &raw mut namespace) };
+        if code == -libc::ENOENT {
+            continue; // removed since the listing
+        }
+        check(code, "looking at a snapshot of", &handle.path)?;
+        if namespace == wanted {
+            snapshots.push(snapshot);
+        }
+    }
+    Ok(snapshots)
 }
 
 /// The snapshots of every kind, oldest first.

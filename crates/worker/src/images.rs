@@ -126,11 +126,14 @@ async fn try_release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<(
 /// Removes an image with its backup markers and the given snapshots. An image that is gone counts as removed.
 pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotId]) -> Result<(), JobError> {
     let name = volume_image(volume.0);
-    let seen = match pool.open_read_only(&name, None).await {
-        Ok(image) => image.snapshots().await?,
+    let image = match pool.open_read_only(&name, None).await {
+        Ok(image) => image,
         Err(error) if error.is_not_found() => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    // whatever they were: somebody has begun to remove them
+    mutation::finish_removals(Point::RemoveSnapshot, pool, &name, &image, |_| true).await?;
+    let seen = image.snapshots().await?;
     let known: Vec<String> = snapshots.iter().map(|id| volume_snapshot(id.0)).collect();
     let (ours, foreign): (Vec<_>, Vec<_>) = seen
         .into_iter()
@@ -178,7 +181,13 @@ pub(crate) async fn delete_snapshot(pool: &Pool, volume: VolumeId, snapshot: Sna
         Err(error) if error.is_not_found() => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let removed = remove_snapshot(&image, &volume_snapshot(snapshot.0)).await;
+    let (image_name, name) = (volume_image(volume.0), volume_snapshot(snapshot.0));
+    let removed = async {
+        remove_snapshot(&image, &name).await?;
+        mutation::finish_removals(Point::RemoveSnapshot, pool, &image_name, &image, |cut| cut == name).await?;
+        Ok(())
+    };
+    let removed = removed.await;
     image.close().await;
     removed
 }
