@@ -91,7 +91,7 @@ class Client:
     def get(self, path: str, **more: Any) -> Answer:
         return self.send("GET", f"/v3/{self.project}{path}", **more)
 
-    def post(self, path: str, body: Any, **more: Any) -> Answer:
+    def post(self, path: str, body: Any = NOT_SENT, **more: Any) -> Answer:
         return self.send("POST", f"/v3/{self.project}{path}", body, **more)
 
     def put(self, path: str, body: Any, **more: Any) -> Answer:

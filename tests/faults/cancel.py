@@ -18,7 +18,7 @@ SOON = 3.0
 
 
 def cancel(tenant: Tenant, backup: str) -> None:
-    tenant.api.post(f"/cindervault/backups/{backup}/cancel", None).empty(202)
+    tenant.api.post(f"/cindervault/backups/{backup}/cancel").empty(202)
 
 
 def ended(tenant: Tenant, backup: str) -> float:
@@ -58,7 +58,7 @@ def test_a_full_backup(tenant, pools):
     assert messages(tenant, backup) == ["create backup:The operation was cancelled."]
     usage = tenant.api.get(f"/os-quota-sets/{tenant.project}?usage=true").expect(200)["quota_set"]
     assert (usage["backups"]["in_use"], usage["backup_gigabytes"]["in_use"]) == (1, 1)  # an error counts, as in Cinder
-    tenant.api.post(f"/cindervault/backups/{backup}/cancel", None).bad_request(
+    tenant.api.post(f"/cindervault/backups/{backup}/cancel").bad_request(
         "Invalid backup: Backup status must be creating or restoring")
     tenant.api.delete(f"/backups/{backup}").empty(202)
     tenant.await_gone("backup", backup)

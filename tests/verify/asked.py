@@ -23,7 +23,7 @@ def test_sound_backups_are_told_to_be(tenant, server, chain):
     full = chain.backup()
     chain.write(1)
     increment = chain.backup(incremental=True)
-    tenant.api.post(f"/cindervault/backups/{full}/verify", {}).empty(202)
+    tenant.api.post(f"/cindervault/backups/{full}/verify").empty(202)
     chain.must_be_sound(full)
     job = chain.look(full)["jobs"][0]
     assert (job["kind"], job["state"], job["error"]) == ("backup_verify", "done", None)
@@ -43,14 +43,14 @@ def test_rot_is_found_and_its_neighbours_are_looked_at(tenant, chain):
     chain.write(3)
     increment = chain.backup(incremental=True)
     other = tenant.backup(chain.volume)
-    tenant.api.post(f"/cindervault/backups/{full}/verify", {}).empty(202)
+    tenant.api.post(f"/cindervault/backups/{full}/verify").empty(202)
     chain.must_be_damaged(full, f"first at byte {3 << 22}")
     for sound in (increment, other):
         chain.must_be_sound(sound)
     chain.must_restore(increment)
     # nothing builds upon what is damaged, and nothing is restored from it
     tenant.api.post(f"/backups/{full}/restore", {"restore": {}}).bad_request()
-    tenant.api.post(f"/cindervault/backups/{full}/verify", {}).bad_request()
+    tenant.api.post(f"/cindervault/backups/{full}/verify").bad_request()
     # a reset forgets the result, and the next look finds the damage again
     tenant.api.action("backup", full, "os-reset_status", {"status": "available"}).expect(202)
     assert chain.look(full)["verify_result"] is None
@@ -88,4 +88,4 @@ def test_what_is_not_there_can_not_be_told(tenant, server, chain):
     code, found = verify(server, nobody)
     assert (code, [row["result"] for row in found]) == (2, ["unknown"])
     tenant.api.get(f"/cindervault/backups/{nobody}").not_found(f"Backup {nobody} could not be found.")
-    tenant.api.post(f"/cindervault/backups/{nobody}/verify", {}).not_found(f"Backup {nobody} could not be found.")
+    tenant.api.post(f"/cindervault/backups/{nobody}/verify").not_found(f"Backup {nobody} could not be found.")
