@@ -53,11 +53,11 @@ def test_of_the_openstack_command():
     offered, used = of_openstack(), given("openstack")
     assert len(offered) == 9
     assert {command: options - used[command] for command, options in offered.items()} == dict.fromkeys(offered, set())
-    assert set(used) == set(offered)
+    assert {command for command in used if "backup" in command} == set(offered)
 
 
 def test_of_the_cinder_command():
     offered, used = of_cinder(), given("cinder")
     assert len(offered) == 9
     assert {command: options - used[command] for command, options in offered.items()} == dict.fromkeys(offered, set())
-    assert set(used) == set(offered)
+    assert {command for command in used if "backup" in command} == set(offered)
