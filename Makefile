@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:$(CURDIR)/target/tools/bin
 VENV ?= .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build lab serve stop test lint bench bench-api fuzz-chains chaos
+.PHONY: help deps build lab serve stop test lint bench bench-api fuzz-chains chaos kills
 
 help: ## show this
 	@echo "make …"
@@ -32,6 +32,7 @@ help: ## show this
 	@echo "  TEMPEST          whether \`make deps\` installs tempest       no"
 	@echo "  TEMPEST_VENV     tempest                                 .venv-tempest"
 	@echo "  CHAIN_HISTORIES, CHAIN_STEPS, CHAIN_SEED                 for fuzz-chains"
+	@echo "  FAILPOINTS_ONLY  part of the fail points that \`make test\` tries; empty for all   Full/point"
 	@echo "  MINUTES, SEED, PEOPLE                                    for chaos: how long, which, how many projects"
 
 deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients, Keystone if asked for
@@ -72,6 +73,11 @@ fuzz-chains: deps ## many random histories of backup chains against a real Ceph
 	@tests/tools.sh
 	@tests/lab/lab.py run -- cargo nextest run --release --locked --package cindervault-chain --no-capture \
 		-E 'test(random_histories_)'
+
+kills: export LAB_DIR ?= .lab-chaos
+kills: export CEPH_OSD_GIB ?= 40
+kills: build ## workers killed at random moments of full backups, increments, restores and deletes (KILLS=200)
+	@PG_FSYNC=on PYTHONPATH=tests tests/lab/lab.py run -- /usr/bin/python3 -m chaos.kills
 
 chaos: export LAB_DIR ?= .lab-chaos
 chaos: export CEPH_OSD_GIB ?= 40
