@@ -15,6 +15,7 @@ use catalog::backups::{self, BackupChange, NewBackup, NewImport, Restore, Target
 use catalog::jobs::{JobEnd, Lane};
 use catalog::page::{Column, Direction, Filter, Query, Scope, Table};
 use catalog::volumes::{Deletion, Source};
+use catalog::work::Verdict;
 use catalog::{
     BackupId, Catalog, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId, messages, snapshots, volumes,
 };
@@ -346,6 +347,13 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
     assert!(!watched.within("a cancel's end", FEW, catalog.is_being_cancelled(made.id)).await);
     let reset = catalog.reset_backup(made.id, &own, backups::Status::Available);
     watched.within("a reset", FEW, reset).await.unwrap();
+    watched.within("a verification", FEW, catalog.verify_backup(made.id, &own, None)).await.unwrap();
+    let began = watched.within("its begin", FEW, catalog.begin_verify(made.id)).await.unwrap().began;
+    assert_eq!(watched.within("its progress", FEW, catalog.backup_jobs(made.id, 10)).await.len(), 2);
+    assert!(watched.within("a lookup of its result", FEW, catalog.verification(made.id)).await.is_some());
+    assert_eq!(watched.within("a volume's backups", FEW, catalog.siblings(made.volume_id)).await.len(), 1);
+    let damaged = catalog.finish_verify(None, made.id, began, Verdict::Damaged("rot"));
+    assert!(watched.within("damage", FEW * 2, damaged).await);
     watched.within("a delete", FEW, catalog.delete_backup(made.id, &own, None)).await.unwrap();
     let import = NewImport {
         id: BackupId::random(),
@@ -397,6 +405,15 @@ async fn the_queue_is_read_from_its_head(watched: &mut Watched) {
     watched.within("what is cancelled", FEW, catalog.cancelled_jobs(&[job.id])).await;
     watched.within("why it is cancelled", FEW, catalog.why_cancelled(&job)).await;
     watched.within("a job's end", FEW, catalog.end_job(&job, JobEnd::Done)).await;
+    let due = watched.within("what is to be read", FEW, catalog.enqueue_scrubs(Duration::ZERO, 4)).await;
+    assert_eq!(due, 4);
+    for (lane, what) in [(Lane::Scrub, "a scrub"), (Lane::Verify, "a verification")] {
+        let claim = catalog.claim_job("w", "node", lane, lease);
+        assert_eq!(watched.within(what, FEW, claim).await.is_some(), lane == Lane::Scrub);
+    }
+    let more =
+        watched.within("what is to be read while some wait", FEW, catalog.enqueue_scrubs(Duration::ZERO, 4)).await;
+    assert_eq!(more, 1);
     catalog.heartbeat("cinder-backup", "node", "nova").await.unwrap();
     let waited = catalog.fail_unclaimed_creates(Duration::from_hours(24));
     assert_eq!(watched.within("what nobody takes", 4 * 1000, waited).await, 0);
