@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from .server import Paused, job_is_held
 from .wire import Answer, Client
 
 
@@ -18,6 +19,25 @@ def test_173_reset(api, rows, status):
     backup = rows.backup(status="creating")
     reset(api, backup, status=status).empty(202)
     assert api.status("backup", backup) == status
+
+
+@pytest.mark.parametrize("status", ["error", "available"])
+def test_a_reset_while_the_backup_is_made(tenant, status):
+    """What is not all there is never available: not to a restore, not to an export, not as a parent."""
+    volume = tenant.volume()
+    with Paused(tenant.server.lab):
+        backup = tenant.begin(volume)
+        job_is_held(tenant.server, backup)
+        reset(tenant.api, backup, status=status).empty(202)
+        now = tenant.api.status("backup", backup)
+        assert now == {"available": "creating", "error": "error"}[status]
+        assert tenant.api.post(f"/backups/{backup}/restore", {"restore": {}}).bad_request() == (
+            "Invalid backup: Backup status must be available")
+        tenant.api.get(f"/backups/{backup}/export_record").bad_request(
+            f"Invalid backup: Backup status must be available and not {now}.")
+    tenant.await_status("backup", backup, "error")
+    tenant.await_status("volume", volume, "available")
+    assert tenant.api.post("/backups", {"backup": {"volume_id": volume, "incremental": True}}).bad_request()
 
 
 def test_174_reset_by_a_member(people):

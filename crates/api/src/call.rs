@@ -152,6 +152,16 @@ impl Call {
         ProjectId(self.context.project_id.clone().unwrap_or_default())
     }
 
+    /// How a project is told who did something to what is its own: the user, where that is one of its people. Who
+    /// else it was is for the log.
+    pub(crate) fn name_for(&self, project: &ProjectId) -> String {
+        if self.context.project_id.as_deref() == Some(project.as_str()) {
+            return format!("user {}", self.context.user_id);
+        }
+        tracing::info!(user.id = %self.context.user_id, project.id = %project, "somebody else acts on what is this project's");
+        "an administrator".to_owned()
+    }
+
     /// The caller.
     pub(crate) fn user(&self) -> UserId {
         UserId(self.context.user_id.clone())

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{BackupRow, OTHER, with_server};
+use crate::support::{BackupRow, OTHER, PROJECT, id_of, with_server};
 
 const UNKNOWN: &str = "/backups/00000000-0000-4000-8000-000000000000";
 
@@ -135,10 +135,11 @@ async fn resets() {
         let reset = async |body: Value| {
             server.post(&format!("/backups/{id}/action"), &json!({ "os-reset_status": body })).send().await
         };
+        let spec = json!({ "kind": "backup_restore", "backup": id, "volume": id, "new_volume": false });
         server
             .run(&format!(
                 "INSERT INTO jobs (id, kind, target_id, project_id, spec, lock_keys)
-                 VALUES (gen_random_uuid(), 'backup_restore', '{id}', 'p', '{{}}', '{{}}')"
+                 VALUES (gen_random_uuid(), 'backup_restore', '{id}', 'p', '{spec}', '{{}}')"
             ))
             .await;
         for (word, status) in [("ERROR", "error"), ("available", "available")] {
@@ -169,6 +170,22 @@ async fn resets() {
         reset(json!({ "status": "error" })).await.expect_missing("Service cinder-backup could not be found.");
         assert_eq!(server.status("backups", id).await, "available");
         server.ask(Method::GET, &format!("/backups/{id}/action")).send().await.expect(404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_cancelled_is_told_by_name_to_the_project_only_where_that_is_one_of_its_people() {
+    with_server(async |server| {
+        for (project, said) in [(PROJECT, "cancelled by user root"), (OTHER, "cancelled by an administrator")] {
+            let made =
+                server.post("/backups", &json!({ "backup": { "volume_id": server.volume(1, "available").await } }));
+            let id = id_of(&made.send().await.expect(202));
+            let cancel = server.ask_at(Method::POST, &format!("/v3/{project}/cindervault/backups/{id}/cancel"));
+            cancel.with("x-auth-token", &format!("root:{project}")).send().await.expect(202);
+            let shown = server.get(&format!("/backups/{id}")).send().await.expect(200);
+            assert_eq!(shown["backup"]["fail_reason"], said);
+        }
     })
     .await;
 }

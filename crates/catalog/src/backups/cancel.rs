@@ -44,13 +44,20 @@ pub enum ForceDeleteRejected {
 
 /// What may be cancelled.
 #[derive(FromRow)]
-struct Running {
+pub(super) struct Running {
     id: JobId,
     spec: Json<JobSpec>,
     project_id: ProjectId,
     request_id: Option<String>,
     /// No worker ever had it.
-    untouched: bool,
+    pub(super) untouched: bool,
+}
+
+impl Running {
+    /// Whether it makes the backup.
+    pub(super) fn creates(&self) -> bool {
+        matches!(self.spec.0, JobSpec::BackupCreate { .. })
+    }
 }
 
 impl Catalog {
@@ -73,7 +80,7 @@ impl Catalog {
         };
         match job {
             Some(job) if matches!(backup.status, Status::Creating | Status::Restoring) => {
-                cancel(&mut tx, &job, &backup, by).await?;
+                cancel(&mut tx, &job, &backup, &cancelled(by)).await?;
             }
             _ => return Ok(Err(CancelRejected::Status(backup.status))),
         }
@@ -122,7 +129,7 @@ impl Catalog {
         if crate::services::usable_backup_service(&mut tx, backup.zone()).await?.is_none() {
             return Ok(Err(ForceDeleteRejected::NoService));
         }
-        cancel(&mut tx, &job, &backup, by).await?;
+        cancel(&mut tx, &job, &backup, &cancelled(by)).await?;
         delete::begin(&mut tx, &backup, request_id).await?;
         tx.commit().await?;
         Ok(Ok(()))
@@ -130,7 +137,7 @@ impl Catalog {
 }
 
 /// The create or the restore of a backup that waits or runs, locked until the transaction ends.
-async fn lock_job(tx: &mut PgConnection, id: BackupId) -> Result<Option<Running>> {
+pub(super) async fn lock_job(tx: &mut PgConnection, id: BackupId) -> Result<Option<Running>> {
     Ok(sqlx::query_as(
         "SELECT id, spec, project_id, request_id, state = 'ready' AND attempt = 0 AS untouched FROM jobs
           WHERE target_id = $1 AND kind IN ('backup_create', 'backup_restore') AND state IN ('ready', 'running')
@@ -142,9 +149,14 @@ async fn lock_job(tx: &mut PgConnection, id: BackupId) -> Result<Option<Running>
     .await?)
 }
 
-async fn cancel(tx: &mut PgConnection, job: &Running, backup: &Backup, by: &str) -> Result<()> {
-    let why = format!("cancelled by {by}");
-    jobs::request_cancel(tx, backup.id, Some(&why)).await?;
+/// Why it failed, for those who read that.
+fn cancelled(by: &str) -> String {
+    format!("cancelled by {by}")
+}
+
+/// Asks the job to stop; one that no worker ever had has ended with that.
+pub(super) async fn cancel(tx: &mut PgConnection, job: &Running, backup: &Backup, why: &str) -> Result<()> {
+    jobs::request_cancel(tx, backup.id, Some(why)).await?;
     if !job.untouched {
         return Ok(());
     }
@@ -153,7 +165,7 @@ async fn cancel(tx: &mut PgConnection, job: &Running, backup: &Backup, by: &str)
         JobSpec::BackupRestore { volume, .. } => {
             work::restore_failed(tx, &asker, backup, volume, Detail::Cancelled).await?;
         }
-        _ => work::backup_failed(tx, &asker, backup, Detail::Cancelled, &why).await?,
+        _ => work::backup_failed(tx, &asker, backup, Detail::Cancelled, why).await?,
     }
-    jobs::drop_untouched(tx, job.id, &why).await
+    jobs::drop_untouched(tx, job.id, why).await
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use catalog::backups::{NewBackup, Status};
 use catalog::jobs::{Job, JobSpec, Lane};
+use catalog::messages::Detail;
 use catalog::services::BACKUP_BINARY;
 use catalog::work::{BackupOutcome, Worker};
 use catalog::{BackupId, Error, VolumeId};
@@ -143,10 +144,82 @@ async fn a_delete_that_has_begun_is_seen_through_or_leaves_no_available_backup()
         assert!(catalog.begin_backup_delete(id, false).await.unwrap().is_some());
         catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
         assert!(!catalog.renew_job(&job, LEASE).await.unwrap(), "a delete is not asked to stop half-way");
+        assert_eq!(status(database, id).await, "deleting", "a part of it may be gone");
+        catalog.reset_backup(id, &scope(), Status::Error).await.unwrap().unwrap();
         assert!(catalog.begin_backup_delete(id, false).await.unwrap().is_none(), "one that has not begun is none");
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, id).await, "error", "its job has not ended");
         assert!(catalog.begin_backup_delete(id, true).await.unwrap().is_some());
         catalog.fail_backup_delete(&job, id, "a part of it is left").await.unwrap();
         assert_eq!(status(database, id).await, "error");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delete_that_only_waits_is_taken_back_by_a_reset() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (id, job, volume) = begun(database).await;
+        assert!(catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await.unwrap());
+        catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
+        catalog.delete_backup(id, &scope(), None).await.unwrap().unwrap();
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, id).await, "available");
+        assert!(catalog.begin_backup_delete(id, false).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_that_is_being_made_never_becomes_available_by_a_reset() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
+        let (id, job, volume) = begun(database).await;
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, id).await, "creating", "the copy has not ended");
+        assert!(!catalog.finish_backup(&job, id, &outcome(volume, id, None), false).await.unwrap());
+        let why = catalog.why_cancelled(&job).await.unwrap().expect("it says what ended it");
+        catalog.reset_backup(id, &scope(), Status::Error).await.unwrap().unwrap();
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, id).await, "error", "what it has copied is still being removed");
+        catalog.fail_backup(&job, id, Detail::Cancelled, &why).await.unwrap();
+        assert_eq!(status(database, id).await, "error");
+
+        let waiting = catalog.create_backup(&new_backup(volume), &scope(), None).await.unwrap().unwrap().id;
+        catalog.reset_backup(waiting, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, waiting).await, "error", "nothing of it was ever made");
+        let left: Vec<(String, String)> = sqlx::query_as(
+            "SELECT v.status, coalesce(b.fail_reason, '') FROM backups AS b JOIN volumes AS v ON v.id = b.volume_id
+              WHERE b.id = $1",
+        )
+        .bind(waiting)
+        .fetch_all(&database.sql)
+        .await
+        .unwrap();
+        assert_eq!(left, [("available".to_owned(), "its status was reset while it was being made".to_owned())]);
+        assert!(database.queued().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_being_taken_in_is_not_available_before_it_is() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        catalog.heartbeat(BACKUP_BINARY, "lab", "nova").await.unwrap();
+        let (id, _, volume) = begun(database).await;
+        sqlx::query("DELETE FROM jobs").execute(&database.sql).await.unwrap();
+        let mut tx = database.sql.begin().await.unwrap();
+        let spec = JobSpec::BackupImport { backup: id, service: String::new(), record: serde_json::Value::Null };
+        catalog::jobs::enqueue(&mut tx, &spec, &project(), None).await.unwrap();
+        tx.commit().await.unwrap();
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, id).await, "creating", "volume {volume} says nothing yet");
+        database.finish_jobs().await;
+        catalog.reset_backup(id, &scope(), Status::Available).await.unwrap().unwrap();
+        assert_eq!(status(database, id).await, "available", "its job has ended");
     })
     .await;
 }

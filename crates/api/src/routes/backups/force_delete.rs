@@ -20,7 +20,7 @@ pub(super) async fn force_delete(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;
     call.allow(Rule::BackupForceDelete, &backup)?;
     call.allow(Rule::BackupDelete, &backup)?;
-    let (by, request_id) = (format!("user {}", call.context.user_id), call.request_id.as_str());
+    let (by, request_id) = (call.name_for(&backup.project_id), call.request_id.as_str());
     let begun = call.catalog().force_delete_backup(backup.id, &call.scope(), &by, Some(request_id)).await?;
     begun.map(|()| Reply::accepted()).map_err(|rejected| match rejected {
         ForceDeleteRejected::NoSuchBackup(_) => unknown_backup(&call),

@@ -16,7 +16,7 @@ pub(super) static CANCEL: Operation =
 pub(super) async fn cancel(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;
     call.allow(Rule::BackupCancel, &backup)?;
-    let by = format!("user {}", call.context.user_id);
+    let by = call.name_for(&backup.project_id);
     let asked = call.catalog().cancel_backup(backup.id, &call.scope(), &by).await?;
     asked.map(|()| Reply::accepted()).map_err(|rejected| match rejected {
         CancelRejected::NoSuchBackup(_) => unknown_backup(&call),
