@@ -29,7 +29,7 @@ text_enum! {
 text_enum! {
     /// What went wrong, by the reference's detail ids.
     Detail {
-        /// No pool has what the volume's type asks for.
+        /// No pool has what the volume's type asks for, or takes new volumes.
         NoBackend = "003",
         /// The backup was not in the status that the job starts from.
         BackupStatus = "017",

@@ -149,6 +149,18 @@ impl Catalog {
     }
 }
 
+/// Whether an administrator has taken the volume services of a zone out of use: there are some, and none is enabled.
+/// Those that are merely down come back; what is asked of them waits.
+pub(crate) async fn takes_no_volumes(tx: &mut PgConnection, zone: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT coalesce(bool_and(disabled), false) FROM services WHERE binary_name = $1 AND zone = $2",
+    )
+    .bind(VOLUME_BINARY)
+    .bind(zone)
+    .fetch_one(tx)
+    .await?)
+}
+
 /// As [`Catalog::usable_backup_service`], within a transaction.
 pub(crate) async fn usable_backup_service(tx: &mut PgConnection, zone: Option<&str>) -> Result<Option<String>> {
     let host: Option<(String,)> = sqlx::query_as(

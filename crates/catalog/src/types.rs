@@ -10,7 +10,7 @@ pub use access::AccessRejected;
 pub use change::{DeleteRejected, NewVolumeType, TypeChange, WriteRejected};
 pub use extra_specs::SpecsRejected;
 pub use fit::Capabilities;
-pub use read::{DEFAULT_TYPE, PROJECTS, TABLE, VolumeType};
+pub use read::{PROJECTS, TABLE, VolumeType};
 
 pub(crate) use fit::fits;
-pub(crate) use read::{Viewer, names, resolve};
+pub(crate) use read::{Viewer, default, names, resolve};

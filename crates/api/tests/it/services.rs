@@ -1,9 +1,10 @@
 //! Services, zones, pools, extensions and what is not here (API spec 11.3).
 
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::neighbours::{snapshot, volume};
-use crate::support::with_server;
+use crate::support::{BackupRow, with_server};
 
 #[tokio::test]
 async fn services_are_listed_disabled_and_enabled() {
@@ -118,6 +119,48 @@ async fn extensions_and_what_is_not_here() {
         server.get("/groups/detail").at("3.12").send().await.fault(404, "itemNotFound");
         assert_eq!(server.get("/groups/detail").at("3.13").send().await.expect(200), json!({ "groups": [] }));
         assert_eq!(server.get("/os-volume-transfer/detail").send().await.expect(200), json!({ "transfers": [] }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_an_enabled_volume_service_no_volume_is_made_and_the_rest_goes_on() {
+    with_server(async |server| {
+        for host in ["lab@rbd", "other@rbd"] {
+            server.catalog.heartbeat("cinder-volume", host, "nova").await.unwrap();
+        }
+        let make = async || {
+            let made = server.post("/volumes", &json!({ "volume": { "size": 1 } })).send().await.expect(202);
+            made["volume"]["id"].as_str().unwrap().parse::<Uuid>().unwrap()
+        };
+        let switch = async |how: &str, host: &str| {
+            let body = json!({ "host": host, "binary": "cinder-volume" });
+            server.put(&format!("/os-services/{how}"), &body).send().await.expect(200);
+        };
+        switch("disable", "lab@rbd").await;
+        assert_eq!(server.status("volumes", make().await).await, "creating", "the other one makes it");
+        switch("disable", "other@rbd").await;
+        let volume = make().await;
+        assert_eq!(server.status("volumes", volume).await, "error");
+        let told = server.get(&format!("/messages?resource_uuid={volume}")).at("3.5").send().await.expect(200);
+        assert_eq!(told["messages"].as_array().unwrap().len(), 1);
+        assert_eq!(told["messages"][0]["event_id"], "VOLUME_VOLUME_001_003");
+        assert_eq!(
+            told["messages"][0]["user_message"],
+            "schedule allocate volume:Could not find any available weighted backend."
+        );
+
+        let source = server.volume(1, "available").await;
+        server.post("/backups", &json!({ "backup": { "volume_id": source } })).send().await.expect(202);
+        let backup = server.backup(&BackupRow::new("b", 1)).await;
+        let restore = async |body: Value| {
+            server.post(&format!("/backups/{backup}/restore"), &json!({ "restore": body })).send().await
+        };
+        restore(json!({})).await.fault(400, "badRequest");
+        assert_eq!(server.status("backups", backup).await, "available");
+        restore(json!({ "volume_id": server.volume(1, "available").await })).await.expect(202);
+        switch("enable", "lab@rbd").await;
+        assert_eq!(server.status("volumes", make().await).await, "creating");
     })
     .await;
 }

@@ -50,6 +50,14 @@ async fn the_default_type() {
         server.delete(&path).send().await.fault(400, "badRequest");
         create(server, json!({ "name": "ssd" })).await;
         server.delete(&path).send().await.fault(400, "badRequest");
+        // it stays the default under another name, and is shown and given to everybody also when it is private
+        let change = json!({ "volume_type": { "name": "bronze", "is_public": false } });
+        server.put(&path, &change).send().await.expect(200);
+        let renamed = server.get("/types/default").send().await.expect(200)["volume_type"].clone();
+        assert_eq!((&renamed["id"], &renamed["name"]), (&default["id"], &json!("bronze")));
+        let made = server.post("/volumes", &json!({ "volume": { "size": 1 } })).send().await.expect(202);
+        assert_eq!(made["volume"]["volume_type"], "bronze");
+        server.delete(&path).send().await.fault(400, "badRequest");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use sqlx::types::Json;
 
 use super::VolumeType;
-use super::read::{DEFAULT_TYPE, type_columns};
+use super::read::type_columns;
 use crate::{Catalog, Metadata, Result, VolumeId, VolumeTypeId, quotas};
 
 /// A volume type to be made.
@@ -132,17 +132,18 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         // all live types, so that of two deletes the second sees what the first has left; a volume that is
         // being made holds its type until its row can be counted
-        let types: Vec<(VolumeTypeId, String)> =
-            sqlx::query_as("SELECT id, name FROM volume_types WHERE deleted_at IS NULL ORDER BY id FOR UPDATE")
-                .fetch_all(&mut *tx)
-                .await?;
-        let Some((_, name)) = types.iter().find(|(other, _)| *other == id) else {
+        let types: Vec<(VolumeTypeId, String, bool)> = sqlx::query_as(
+            "SELECT id, name, is_default FROM volume_types WHERE deleted_at IS NULL ORDER BY id FOR UPDATE",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some((_, name, is_default)) = types.iter().find(|(other, _, _)| *other == id) else {
             return Ok(Err(DeleteRejected::NotFound));
         };
         if types.len() == 1 {
             return Ok(Err(DeleteRejected::Last));
         }
-        if name == DEFAULT_TYPE {
+        if *is_default {
             return Ok(Err(DeleteRejected::Default));
         }
         // the oldest volume of the type: with an order to keep, Postgres follows the index also where it believes

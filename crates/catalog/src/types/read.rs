@@ -6,9 +6,6 @@ use uuid::Uuid;
 use crate::page::{self, Column, Kind, Page, Query, Scope, Table, UnknownMarker};
 use crate::{Catalog, Metadata, Result, Time, VolumeTypeId};
 
-/// The name of the type of a volume for which nobody named one.
-pub const DEFAULT_TYPE: &str = "__DEFAULT__";
-
 /// A volume type's row.
 #[derive(Debug, Clone, FromRow)]
 pub struct VolumeType {
@@ -74,13 +71,13 @@ impl Catalog {
         by_id(&mut connection, id, Viewer::of(scope)).await
     }
 
-    /// The type of a volume for which nobody named one; `None` when an administrator has removed it.
+    /// The type of a volume for which nobody named one; `None` only where there are no types.
     ///
     /// # Errors
     /// The database failed.
     pub async fn default_volume_type(&self) -> Result<Option<VolumeType>> {
         let mut connection = self.pool.acquire().await?;
-        resolve(&mut connection, DEFAULT_TYPE, Viewer::Everything).await
+        default(&mut connection).await
     }
 }
 
@@ -143,6 +140,17 @@ pub(super) async fn by_id(
     ))
     .bind(viewer.project())
     .bind(id)
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// The type of a volume for which nobody named one, whatever its name is by now, public or not. It can not be deleted.
+pub(crate) async fn default(connection: &mut PgConnection) -> Result<Option<VolumeType>> {
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        type_columns!(),
+        " FROM volume_types AS t WHERE t.is_default AND t.deleted_at IS NULL"
+    ))
     .fetch_optional(connection)
     .await?)
 }

@@ -9,8 +9,8 @@ use super::{Status, Volume};
 use crate::jobs::{self, JobSpec, VolumeOrigin};
 use crate::page::Scope;
 use crate::quotas::{self, Exceeded, Resource};
-use crate::services::VOLUME_BINARY;
-use crate::types::{self, Capabilities, DEFAULT_TYPE, Viewer, VolumeType};
+use crate::services::{self, VOLUME_BINARY};
+use crate::types::{self, Capabilities, Viewer, VolumeType};
 use crate::{BackupId, Catalog, Error, Metadata, ProjectId, Result, SnapshotId, UserId, VolumeId, messages, snapshots};
 
 /// What a new volume's content is to be.
@@ -193,7 +193,7 @@ async fn look_at(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inserted {
     pub(crate) id: VolumeId,
-    /// Whether the pool has what its type asks for.
+    /// Whether the pool has what its type asks for, and takes new volumes.
     pub(crate) fits: bool,
 }
 
@@ -236,14 +236,13 @@ pub(crate) async fn insert(
     };
     let gib = i64::from(size_gib);
     let mut wanted = vec![(Resource::PerVolumeGigabytes, gib), (Resource::Gigabytes, gib), (Resource::Volumes, 1)];
-    if let Some(volume_type) = &volume_type {
-        wanted.push((Resource::GigabytesOfType(volume_type.name.clone()), gib));
-        wanted.push((Resource::VolumesOfType(volume_type.name.clone()), 1));
-    }
+    wanted.push((Resource::GigabytesOfType(volume_type.name.clone()), gib));
+    wanted.push((Resource::VolumesOfType(volume_type.name.clone()), 1));
     if let Err(exceeded) = quotas::reserve(tx, &new.project, &wanted).await? {
         return Ok(Err(exceeded.into()));
     }
-    let fits = volume_type.as_ref().is_none_or(|found| types::fits(&found.extra_specs, &placement.capabilities));
+    let fits = types::fits(&volume_type.extra_specs, &placement.capabilities)
+        && !services::takes_no_volumes(tx, &zone).await?;
     let id = VolumeId::random();
     sqlx::query(
         "INSERT INTO volumes (id, project_id, user_id, name, description, size_gib, status, availability_zone,
@@ -259,7 +258,7 @@ pub(crate) async fn insert(
     .bind(size_gib)
     .bind(Status::Creating)
     .bind(zone)
-    .bind(volume_type.map(|volume_type| volume_type.id))
+    .bind(volume_type.id)
     .bind(origin.snapshot)
     .bind(origin.volume)
     .bind(origin.backup)
@@ -277,18 +276,26 @@ async fn type_of(
     tx: &mut PgConnection,
     new: &NewVolume,
     origin: &Origin,
-) -> Result<std::result::Result<Option<VolumeType>, CreateRejected>> {
-    let inherited = origin.like.as_ref().and_then(|volume| volume.volume_type_id);
-    let word = match (&new.volume_type, inherited) {
-        (Some(word), _) => word.clone(),
-        (None, Some(id)) => id.to_string(),
-        (None, None) => DEFAULT_TYPE.to_owned(),
-    };
-    if new.volume_type.is_none() {
-        return Ok(Ok(types::resolve(tx, &word, Viewer::Everything).await?));
+) -> Result<std::result::Result<VolumeType, CreateRejected>> {
+    if let Some(word) = &new.volume_type {
+        let viewer = if new.private_types { Viewer::Everything } else { Viewer::Project(new.project.as_str()) };
+        let named = types::resolve(tx, word, viewer).await?;
+        return Ok(named.ok_or_else(|| CreateRejected::NoSuchType(word.clone())));
     }
-    let viewer = if new.private_types { Viewer::Everything } else { Viewer::Project(new.project.as_str()) };
-    Ok(types::resolve(tx, &word, viewer).await?.map(Some).ok_or(CreateRejected::NoSuchType(word)))
+    let inherited = match origin.like.as_ref().and_then(|volume| volume.volume_type_id) {
+        Some(id) => types::resolve(tx, &id.to_string(), Viewer::Everything).await?,
+        None => None,
+    };
+    let found = match inherited {
+        Some(found) => Some(found),
+        None => types::default(tx).await?,
+    };
+    let missing = || Error::Inconsistent {
+        table: "volume_types",
+        id: "is_default".to_owned(),
+        what: "there is no default type".to_owned(),
+    };
+    found.map(Ok).ok_or_else(missing)
 }
 
 /// The named zone, else the source's, else the configured one.

@@ -33,6 +33,23 @@ async fn the_default_the_last_and_a_used_type_can_not_be_deleted() {
 }
 
 #[tokio::test]
+async fn the_default_type_stays_the_default_whatever_it_is_called() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let default = catalog.default_volume_type().await.unwrap().unwrap();
+        let renamed = TypeChange { name: Some("bronze".to_owned()), is_public: Some(false), description: None };
+        catalog.update_volume_type(default.id, &renamed).await.unwrap().unwrap();
+        // another one may take the name, and is not the default for that
+        let other = catalog.create_volume_type(&named("__DEFAULT__")).await.unwrap().unwrap();
+        assert_eq!(catalog.default_volume_type().await.unwrap().unwrap().id, default.id);
+        assert_eq!(database.creating_volume(1).await.volume_type.as_deref(), Some("bronze"));
+        assert_eq!(catalog.delete_volume_type(default.id).await.unwrap(), Err(DeleteRejected::Default));
+        assert_eq!(catalog.delete_volume_type(other.id).await.unwrap(), Ok(()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn names_are_unique() {
     with_database(async |database| {
         let catalog = &database.catalog;
