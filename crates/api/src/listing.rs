@@ -152,6 +152,10 @@ impl Listing {
             return filter;
         }
         let (name, like) = key.strip_suffix('~').map_or((key, false), |name| (name, true));
+        if like && name == "name" && call.version < STRICT_FILTERS && self.alias(call, name) != Some(name) {
+            // until then `name` only became the column's name without the `~`, and what is no column's was passed over
+            return Ok(Filter::All(Vec::new()));
+        }
         let column = self.alias(call, name).and_then(|name| self.table.column(name));
         Ok(match column {
             Some(column) if like => Filter::Contains(column, value.to_owned()),

@@ -196,6 +196,11 @@ pub(crate) fn validate(schema: &Schema, body: &Value, version: Microversion) -> 
     check(schema, body, version, None).map_err(|wrong| wrong.message())
 }
 
+/// Whether a value is what a schema says, under a name that no schema can know; or what is wrong with it.
+pub(crate) fn validate_member(schema: &Schema, name: &str, value: &Value) -> Result<(), String> {
+    check(schema, value, Microversion::MAX, Some(name)).map_err(|wrong| wrong.message())
+}
+
 /// What is wrong, and where.
 struct Wrong<'a> {
     field: Option<&'a str>,

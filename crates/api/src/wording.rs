@@ -1,4 +1,4 @@
-//! Names and descriptions of volumes, snapshots and types, and other words of their bodies.
+//! Names and descriptions of volumes, snapshots and types, and other words of requests.
 
 use serde_json::Value;
 
@@ -15,11 +15,17 @@ pub(crate) fn text(body: &Value, key: &str, old_key: &str) -> Result<Option<Opti
         return Ok(None);
     };
     let Some(text) = value.as_str().map(str::trim) else { return Ok(Some(None)) };
+    bounded(key, text)?;
+    Ok(Some(Some(text.to_owned())))
+}
+
+/// Refuses a text that is longer than what is kept of any.
+pub(crate) fn bounded(key: &str, text: &str) -> Result<(), ApiError> {
     let length = text.chars().count();
     if length > LONGEST {
         return Err(ApiError::invalid_input(format!("{key} has {length} characters, more than {LONGEST}.")));
     }
-    Ok(Some(Some(text.to_owned())))
+    Ok(())
 }
 
 /// A size in GiB: a number, or digits in a text.

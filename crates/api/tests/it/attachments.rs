@@ -192,6 +192,11 @@ async fn what_is_refused() {
         for connector in [json!({}), json!(null), json!("node"), json!({ "mode": "x" })] {
             connect(server, &made, &connector).await.fault(400, "badRequest");
         }
+        for key in ["host", "hostname", "mountpoint"] {
+            let connector = json!({ "host": "node", key: "x".repeat(256) });
+            let said = format!("Invalid input received: {key} has 256 characters, more than 255.");
+            connect(server, &made, &connector).await.expect_bad(&said);
+        }
         let action = format!("{}/action", path(&made));
         server.post(&action, &json!({ "os-complete": null })).at("3.43").send().await.fault(404, "itemNotFound");
         server.post(&action, &json!({ "os-other": null })).at("3.44").send().await.fault(400, "badRequest");

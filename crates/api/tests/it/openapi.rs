@@ -1,4 +1,7 @@
-//! The description of the API: it is served, and the router answers what it says and nothing else.
+//! The description of the API: it is served, and the router answers what it says and nothing else. The page for people
+//! names all of it, and nothing else.
+
+use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Map, Value};
@@ -82,4 +85,31 @@ async fn bodies_are_expected_where_the_description_has_them() {
         }
     })
     .await;
+}
+
+/// The words of the routes and of the actions that the description has.
+fn words(paths: &Map<String, Value>) -> BTreeSet<&str> {
+    let resources = paths.keys().filter_map(|path| path.strip_prefix("/v3/{project_id}/"));
+    let parts = resources.flat_map(|path| path.split('/')).filter(|part| !part.starts_with('{') && *part != "action");
+    let bodies =
+        paths.values().filter_map(|path| path["post"].pointer("/requestBody/content/application~1json/schema"));
+    let actions = bodies.filter_map(|schema| schema["oneOf"].as_array()).flatten();
+    parts.chain(actions.filter_map(|action| action["title"].as_str())).collect()
+}
+
+#[test]
+fn the_page_for_people_names_every_route_and_no_other() {
+    let description: Value = serde_json::from_str(api::openapi()).unwrap();
+    let described = words(description["paths"].as_object().unwrap());
+    let page = include_str!("../../../../docs/api.md");
+    let (_, rest) = page.split_once("## What is answered\n").unwrap();
+    let (section, _) = rest.split_once("\n## ").unwrap();
+    let table: String = section.lines().filter(|line| line.starts_with('|')).collect();
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    let written: BTreeSet<&str> = table.split(|letter| !is_part(letter)).collect();
+    let missing: Vec<_> = described.difference(&written).collect();
+    assert!(missing.is_empty(), "docs/api.md does not name {missing:?}");
+    let quoted = table.split('`').skip(1).step_by(2).flat_map(|path| path.split('/'));
+    let unknown: Vec<_> = quoted.filter(|part| !part.starts_with('{') && !described.contains(part)).collect();
+    assert!(unknown.is_empty(), "docs/api.md names {unknown:?}, which is no route");
 }

@@ -80,3 +80,54 @@ async fn what_is_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn bodies_fit_the_schema() {
+    with_server(async |server| {
+        let project = format!("/os-quota-sets/{PROJECT}");
+        let class = "/os-quota-class-sets/default";
+        let refused = async |path: &str, body: Value| server.put(path, &body).send().await.fault(400, "badRequest");
+        for (path, key) in [(project.as_str(), "quota_set"), (class, "quota_class_set")] {
+            assert_eq!(
+                refused(path, json!({ key: { "volumes": 20 }, "foo": 1 })).await,
+                "Additional properties are not allowed ('foo' was unexpected)"
+            );
+            assert_eq!(
+                refused(path, json!({ key: null })).await,
+                format!("Invalid input for field/attribute {key}. Value: None. None is not of type 'object'")
+            );
+            assert_eq!(refused(path, json!({})).await, format!("'{key}' is a required property"));
+            let shown = server.get(path).send().await.expect(200);
+            assert_eq!(shown[key]["volumes"], 10, "nothing was changed");
+        }
+        // what is wrong with a limit before what is no limit in a project's set, after it in a class's
+        assert_eq!(refused(&project, json!({ "quota_set": { "a": 1, "volumes": -2 } })).await, "volumes must be >= -1");
+        assert_eq!(
+            refused(class, json!({ "quota_class_set": { "a": 1, "id": "x", "volumes": -2 } })).await,
+            "Invalid input received: Bad key(s) in quota class set: a, id"
+        );
+        let set = server.put(class, &json!({ "quota_class_set": { "volumes": "30" } })).send().await.expect(200);
+        assert_eq!(set["quota_class_set"]["volumes"], 30);
+        server.put(class, &json!({ "quota_class_set": {} })).send().await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_are_bounded() {
+    with_server(async |server| {
+        for (path, key, name) in [
+            ("/os-quota-sets", "quota_set", "quota_set_name"),
+            ("/os-quota-class-sets", "quota_class_set", "quota_class_name"),
+        ] {
+            let put = async |length: usize| {
+                let path = format!("{path}/{}", "x".repeat(length));
+                server.put(&path, &json!({ key: { "volumes": 10 } })).send().await
+            };
+            put(255).await.expect(200);
+            let said = format!("Invalid input received: {name} has 256 characters, more than 255.");
+            put(256).await.expect_bad(&said);
+        }
+    })
+    .await;
+}

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::fault::ApiError;
+use crate::wording::bounded;
 
 /// The words for no choice of a mode, as clients send them.
 const NO_MODE: [&str; 2] = ["", "null"];
@@ -25,6 +26,9 @@ pub(super) fn read<'a>(
         Some(Value::String(word)) => Some(Mode::from_str(word).map_err(|_| invalid_mode(word))?),
         Some(other) => return Err(invalid_mode(&other.to_string())),
     };
+    for key in ["host", "hostname", "mountpoint"] {
+        bounded(key, word(key).unwrap_or_default())?;
+    }
     let host_name = word("host").or_else(|| word("hostname"));
     Ok(Some(Connector {
         host_name: host_name.map(str::to_owned),

@@ -1,11 +1,12 @@
-//! `{"quota_set": {"volumes": 10, …}}`.
+//! `{"quota_set": {"volumes": 10, …}}`, and the like of classes. What is wrong with a body is told before the rule is asked, as of
+//! any body.
 
 use catalog::quotas::Resource;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::fault::ApiError;
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 
 /// The limits in the description. They are read here and not by a schema: which keys there are depends on the
 /// types of volumes.
@@ -16,38 +17,65 @@ const MAX: i64 = 2_147_483_647;
 /// From here on numbers are beyond any integer, and have no fraction: 2^63.
 const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
 
-/// Reads the new limits that a body names under `key`. `id` and `tenant_id` say whose they are, which the
-/// path says already.
-pub(super) async fn read(call: &Call, key: &str) -> Result<Vec<(Resource, i32)>, ApiError> {
-    let limits = members(call.body.as_ref().ok_or_else(ApiError::malformed)?, key)?;
-    let resources = call.catalog().quota_resources(&call.scope()).await?;
-    let named = |name: &str| resources.iter().find(|resource| resource.to_string() == name);
-    let bad: Vec<&str> = limits.keys().map(String::as_str).filter(|name| named(name).is_none()).collect();
-    if !bad.is_empty() {
-        return Err(ApiError::invalid_input(format!("Bad key(s) in quota set: {}", bad.join(", "))));
+/// The members of a project's set that say whose it is, which the path says already.
+const WHOSE: [&str; 2] = ["id", "tenant_id"];
+
+/// A limit in a class's set. Digits in a text are as good; a text has no sign.
+static OF_CLASS: Schema = Schema::Integer { min: -1, max: MAX, or_digits: true, nullable: false };
+
+/// Reads the new limits of a project.
+pub(super) async fn of_project(call: &Call) -> Result<Vec<(Resource, i32)>, ApiError> {
+    let set = members(call, "quota_set")?;
+    if set.is_empty() {
+        return Err(ApiError::bad_request(
+            "Invalid input for field/attribute quota_set. Value: {}. {} should be non-empty",
+        ));
     }
-    limits
-        .iter()
-        .filter_map(|(name, value)| Some((name, named(name)?, value)))
-        .map(|(name, resource, value)| Ok((resource.clone(), limit(name, value)?)))
+    let resources = call.catalog().quota_resources(&call.scope()).await?;
+    let (mut limits, mut bad) = (Vec::new(), Vec::new());
+    for (name, value) in set.iter().filter(|(name, _)| !WHOSE.contains(&name.as_str())) {
+        match named(&resources, name) {
+            Some(resource) => limits.push((resource.clone(), limit(name, value)?)),
+            None => bad.push(name.as_str()),
+        }
+    }
+    if bad.is_empty() { Ok(limits) } else { Err(unknown("quota set", &bad)) }
+}
+
+/// Reads the new limits of a class. There may be none.
+pub(super) async fn of_class(call: &Call) -> Result<Vec<(Resource, i32)>, ApiError> {
+    let set = members(call, "quota_class_set")?;
+    let resources = call.catalog().quota_resources(&call.scope()).await?;
+    let bad: Vec<&str> = set.keys().map(String::as_str).filter(|name| named(&resources, name).is_none()).collect();
+    if !bad.is_empty() {
+        return Err(unknown("quota class set", &bad));
+    }
+    set.iter()
+        .filter_map(|(name, value)| Some((name, named(&resources, name)?, value)))
+        .map(|(name, resource, value)| Ok((resource.clone(), limit_of_class(name, value)?)))
         .collect()
 }
 
-fn members(body: &Value, key: &str) -> Result<Map<String, Value>, ApiError> {
-    let wrong = |value: &Value, kind: &str| {
-        ApiError::bad_request(format!("{} is not of type '{kind}'", crate::python::repr(value)))
-    };
-    let body = body.as_object().ok_or_else(|| wrong(body, "object"))?;
-    let set = body.get(key).ok_or_else(|| ApiError::bad_request(format!("'{key}' is a required property")))?;
-    let members = set.as_object().ok_or_else(|| wrong(set, "object"))?;
-    if members.is_empty() {
-        return Err(ApiError::bad_request(format!(
-            "Invalid input for field/attribute {key}. Value: {{}}. {{}} should be non-empty"
-        )));
-    }
-    let mut limits = members.clone();
-    limits.retain(|name, _| !matches!(name.as_str(), "id" | "tenant_id"));
-    Ok(limits)
+fn named<'a>(resources: &'a [Resource], name: &str) -> Option<&'a Resource> {
+    resources.iter().find(|resource| resource.to_string() == name)
+}
+
+fn unknown(set: &str, bad: &[&str]) -> ApiError {
+    ApiError::invalid_input(format!("Bad key(s) in {set}: {}", bad.join(", ")))
+}
+
+/// What stands under `key` in a body that fits the schema.
+fn members<'a>(call: &'a Call, key: &str) -> Result<&'a Map<String, Value>, ApiError> {
+    call.body()?[key].as_object().ok_or_else(ApiError::malformed)
+}
+
+/// One limit of a class, -1 for none.
+fn limit_of_class(name: &str, value: &Value) -> Result<i32, ApiError> {
+    // a text is compared with the bounds as a number, too
+    let digits = value.as_str().and_then(|text| text.parse::<i64>().ok()).map(Value::from);
+    let value = digits.as_ref().unwrap_or(value);
+    schema::validate_member(&OF_CLASS, name, value).map_err(ApiError::bad_request)?;
+    value.as_i64().and_then(|number| i32::try_from(number).ok()).ok_or_else(ApiError::malformed)
 }
 
 /// One limit, -1 for none. A text is refused without words of its own, as recorded.
@@ -98,11 +126,21 @@ mod tests {
     }
 
     #[test]
-    fn sets() {
-        let read = |body: Value| members(&body, "quota_set");
-        assert_eq!(read(json!({"quota_set": {"id": "x", "volumes": 1}})).unwrap().len(), 1);
-        for body in [json!(null), json!([]), json!({}), json!({"quota_set": null}), json!({"quota_set": {}})] {
-            assert!(read(body.clone()).is_err(), "{body}");
+    fn limits_of_classes() {
+        assert_eq!(limit_of_class("volumes", &json!(-1)).unwrap(), -1);
+        assert_eq!(limit_of_class("volumes", &json!("007")).unwrap(), 7);
+        for (value, wrong) in [
+            (json!(-2), "Value: -2. -2 is less than the minimum of -1"),
+            (json!("2147483648"), "Value: 2147483648. 2147483648 is greater than the maximum of 2147483647"),
+            (json!("x"), "Value: x. 'x' does not match '^[0-9]+$'"),
+            (json!(null), "Value: None. None is not of type 'integer', 'string'"),
+        ] {
+            match limit_of_class("volumes", &value) {
+                Err(ApiError::Fault { message, .. }) => {
+                    assert_eq!(message, format!("Invalid input for field/attribute volumes. {wrong}"));
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

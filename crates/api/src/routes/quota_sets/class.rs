@@ -10,6 +10,7 @@ use crate::fault::ApiError;
 use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
+use crate::wording::bounded;
 
 static BODY: Schema = Schema::Object(&Object::strict(&[Key::new("quota_class_set", LIMITS)], &["quota_class_set"]));
 
@@ -28,9 +29,10 @@ pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
 pub(super) static UPDATE: Operation = Operation::ok("Changes the quotas of a class.", &SET).takes(&BODY);
 
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
+    let wanted = body::of_class(&call).await?;
     call.allow_own(Rule::QuotaClassUpdate)?;
     let class = call.param("class");
-    let wanted = body::read(&call, "quota_class_set").await?;
+    bounded("quota_class_name", class)?;
     call.catalog().set_quota_class(class, &wanted).await?;
     Reply::ok(&json!({ "quota_class_set": limits(&call.catalog().quota_class(class, &call.scope()).await?) }))
 }

@@ -11,6 +11,7 @@ use crate::fault::ApiError;
 use crate::openapi::{Field, Operation, Shape};
 use crate::reply::Reply;
 use crate::schema::{Key, Object, Schema};
+use crate::wording::bounded;
 
 static BODY: Schema = Schema::Object(&Object::strict(&[Key::new("quota_set", LIMITS)], &["quota_set"]));
 
@@ -20,8 +21,9 @@ pub(super) static UPDATE: Operation =
 
 pub(super) async fn update(call: Call) -> Result<Reply, ApiError> {
     let project = ProjectId::from(call.param("project"));
+    let wanted = body::of_project(&call).await?;
     call.allow(Rule::QuotaUpdate, &project)?;
-    let wanted = body::read(&call, "quota_set").await?;
+    bounded("quota_set_name", project.as_str())?;
     call.catalog().set_quotas(&project, &wanted).await?.map_err(|below| {
         ApiError::bad_request(format!(
             "Quota {} limit must be equal or greater than existing resources. Current usage is {} and the requested \
