@@ -16,7 +16,7 @@ the restore in place has repaired must be what was backed up; the times are only
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import itertools
 import os
 import random
@@ -25,37 +25,24 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "lab"), str(Path(__file__).resolve().parents[1])]
 
 import rados
-from client import Rest
 from cluster import BACKUPS_POOL, VOLUMES_POOL, Cluster
+from conformance.server import Lab, Server
+from ours import Cost, Ours
 from pools import Pools
 
 MIB = 1 << 20
 GIB = 1 << 30
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SCALE = int(os.environ.get("BENCH_SCALE", "1"))
-POLL = 0.05
 TRIM_ABOVE = 24 * GIB  # of disk under the OSD: its file only grows by itself
-
-
-@dataclass
-class Cost:
-    seconds: float
-    cpu: float
-    peak: int  # bytes of resident memory
-    before: float = 0.0  # seconds of making what the pipe needs: its snapshot, its image
-
-
-def changed(record: dict) -> float:
-    """When a record was last changed, in seconds since 1970."""
-    return datetime.datetime.fromisoformat(record["updated_at"]).replace(tzinfo=datetime.UTC).timestamp()
 
 
 @dataclass
@@ -69,17 +56,23 @@ class Row:
 class Bench:
     def __init__(self) -> None:
         self.lab_cluster = Cluster(Path(os.environ["LAB_DIR"]) / "ceph")
-        self.rest = Rest(os.environ["CINDERVAULT_URL"], os.environ["CINDERVAULT_PROJECT"])
-        self.pid = int(os.environ["CINDERVAULT_PID"])
+        self.service = Ours(os.environ["CINDERVAULT_URL"], os.environ["CINDERVAULT_PROJECT"],
+                            int(os.environ["CINDERVAULT_PID"]))
         self.rng = random.Random(20261122)
         self.cluster = rados.Rados(conffile=os.environ["CEPH_CONF"], name="client.admin")
         self.cluster.connect(timeout=30)
         self.pools = Pools(self.cluster)
         self.rows: dict[str, Row] = {}
         self.memory: list[tuple[str, int]] = []
-        self.ended = 0.0  # when what was last asked for became available, seconds since 1970
+        self.checksums: list[tuple[Cost, Cost]] = []  # a full backup with them, and without
+        self.cancels: list[float] = []  # seconds
 
     def run(self) -> None:
+        with unchecked() as self.unchecked:
+            self.campaign()
+        self.tell()
+
+    def campaign(self) -> None:
         full = self.make_volume("full", 2 * GIB)
         sparse = self.make_volume("sparse", 10 * GIB)
         say("filling a 2 GiB volume with random data")
@@ -90,8 +83,26 @@ class Bench:
             say(f"round {number} of {ROUNDS}")
             self.round(full, sparse, ours_first=number % 2 == 1)
             self.give_disk_back()
+        self.measure_checksums(full)
         self.sparse_memory()
-        self.tell()
+
+    def measure_checksums(self, checked: str) -> None:
+        """The same backup by a service that records no checksums, side by side; and what a cancel takes."""
+        say("filling another 2 GiB volume, of a service without checksums")
+        other = self.unchecked.make_volume("full", gibibytes(2 * GIB))
+        self.write(other, ((offset, 4 * MIB) for offset in range(0, 2 * GIB // SCALE, 4 * MIB)))
+        for number in range(1, ROUNDS + 1):
+            costs = {}
+            for service, volume in ((self.service, checked), (self.unchecked, other))[::1 if number % 2 else -1]:
+                made = Made()
+                costs[service] = service.measured(lambda made=made, service=service, volume=volume:
+                                                  made.backup(service.backup(volume)))
+                made.forget_backups(service)
+            self.checksums.append((costs[self.service], costs[self.unchecked]))
+            self.cancels.append(self.service.cancelled(checked))
+            say(f"  with checksums {costs[self.service].seconds:.2f} s, without {costs[self.unchecked].seconds:.2f} s; "
+                f"cancelled within {self.cancels[-1]:.2f} s")
+            self.give_disk_back()
 
     def round(self, full: str, sparse: str, ours_first: bool) -> None:
         made = Made()
@@ -100,35 +111,35 @@ class Bench:
             row = self.rows.setdefault(title, Row(title, moved, [], []))
             measured = {}
             for who in ("ours", "pipe") if ours_first else ("pipe", "ours"):
-                measured[who] = self.ours(ours) if who == "ours" else pipe()
+                measured[who] = self.service.measured(ours) if who == "ours" else pipe()
             row.ours.append(measured["ours"])
             row.pipe.append(measured["pipe"])
             say(f"  {title}: ours {measured['ours'].seconds:.2f} s, the pipe {measured['pipe'].seconds:.2f} s")
 
         both("full backup, 2 GiB random", 2 * GIB // SCALE,
-             lambda: made.backup(self.backup(full)), lambda: self.pipe_full(full, "one"))
+             lambda: made.backup(self.service.backup(full)), lambda: self.pipe_full(full, "one"))
         self.memory.append(("2 GiB volume, all of it written", self.rows["full backup, 2 GiB random"].ours[-1].peak))
-        made.forget_backups(self)
+        made.forget_backups(self.service)
         self.drop_pipe(full, "one")
 
         both("full backup, 10 GiB with 1 GiB written", GIB // SCALE,
-             lambda: made.backup(self.backup(sparse)), lambda: self.pipe_full(sparse, "one"))
+             lambda: made.backup(self.service.backup(sparse)), lambda: self.pipe_full(sparse, "one"))
         both("incremental backup, nothing changed", 0,
-             lambda: made.backup(self.backup(sparse, incremental=True)), lambda: self.pipe_more(sparse, "one", "two"))
+             lambda: made.backup(self.service.backup(sparse, incremental=True)), lambda: self.pipe_more(sparse, "one", "two"))
         self.write(sparse, self.scattered(10 * GIB // SCALE, 1024 // SCALE, 64 << 10))
         both("incremental backup, 64 MiB of scattered writes", 64 * MIB // SCALE,
-             lambda: made.backup(self.backup(sparse, incremental=True)), lambda: self.pipe_more(sparse, "two", "three"))
+             lambda: made.backup(self.service.backup(sparse, incremental=True)), lambda: self.pipe_more(sparse, "two", "three"))
         held = self.pools.allocation(BACKUPS_POOL, pipe_image(sparse)).bytes
         both("restore to a new volume, 10 GiB with 1 GiB of data", held,
-             lambda: made.volume(self.restore(made.backups[-1])), lambda: self.pipe_restore(sparse, "three", "new"))
+             lambda: made.volume(self.service.restore(made.backups[-1])), lambda: self.pipe_restore(sparse, "three", "new"))
         self.must_be_equal(f"volume-{made.volumes[-1]}", "pipe-new")
         self.write(sparse, self.scattered(10 * GIB // SCALE, 256 // SCALE, 64 << 10))
         both("restore onto the volume, 16 MiB changed since (the pipe: to a new image)", 16 * MIB // SCALE,
-             lambda: self.restore(made.backups[-1], onto=sparse), lambda: self.pipe_restore(sparse, "three", "again"))
+             lambda: self.service.restore(made.backups[-1], onto=sparse), lambda: self.pipe_restore(sparse, "three", "again"))
         self.must_be_equal(f"volume-{sparse}", "pipe-again")
 
-        made.forget_backups(self)
-        made.forget_volumes(self)
+        made.forget_backups(self.service)
+        made.forget_volumes(self.service)
         self.drop_pipe(sparse, "one", "two", "three")
         for name in ("new", "again"):
             self.pools.rbd.RBD().remove(self.pools.io[VOLUMES_POOL], f"pipe-{name}")
@@ -138,48 +149,13 @@ class Bench:
         say("writing 1 GiB into a 40 GiB volume, 1 MiB here and there")
         self.write(volume, self.scattered(40 * GIB // SCALE, 1024 // SCALE, MIB))
         made = Made()
-        cost = self.ours(lambda: made.backup(self.backup(volume)))
+        cost = self.service.measured(lambda: made.backup(self.service.backup(volume)))
         say(f"  full backup of it: {cost.seconds:.2f} s")
         self.memory.append(("40 GiB volume, 1 GiB of it written", cost.peak))
-        made.forget_backups(self)
-
-    # ---- Cindervault
+        made.forget_backups(self.service)
 
     def make_volume(self, name: str, size: int) -> str:
-        gib = -(-size // SCALE // GIB)  # rounded up
-        volume = self.rest.post("/volumes", {"volume": {"size": gib, "name": name}})["volume"]["id"]
-        self.rest.await_status("volume", volume, "available")
-        return volume
-
-    def backup(self, volume: str, incremental: bool = False) -> str:
-        backup = self.rest.post("/backups", {"backup": {"volume_id": volume, "incremental": incremental}})["backup"]["id"]
-        shown = self.rest.await_status("backup", backup, "available", patience=600, every=POLL)
-        if shown["is_incremental"] != incremental:
-            raise SystemExit(f"bench: backup {backup} is {'a full' if incremental else 'an incremental'} one")
-        self.ended = changed(shown)
-        return backup
-
-    def restore(self, backup: str, onto: str | None = None) -> str:
-        body = {"restore": {"volume_id": onto} if onto else {"name": "restored"}}
-        volume = self.rest.post(f"/backups/{backup}/restore", body)["restore"]["volume_id"]
-        shown = self.rest.await_status("volume", volume, "available", patience=600, every=POLL)
-        self.rest.await_status("backup", backup, "available", patience=600, every=POLL)
-        self.ended = changed(shown)
-        return volume
-
-    def ours(self, action: Callable[[], object]) -> Cost:
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5\n")  # forgets the peak of resident memory
-        cpu, began = self.cpu_seconds(), time.time()
-        action()
-        return Cost(self.ended - began, self.cpu_seconds() - cpu, self.peak_memory())
-
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def peak_memory(self) -> int:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+        return self.service.make_volume(name, gibibytes(size))
 
     # ---- the pipe
 
@@ -267,6 +243,13 @@ class Bench:
                               f"{ours / pipe_:.2f}/{ours / (pipe_ + before):.2f}", rates,
                               f"{median(row.ours, 'cpu'):.2f}/{median(row.pipe, 'cpu'):.2f}",
                               f"{median(row.ours, 'peak') / MIB:.0f}/{median(row.pipe, 'peak') / MIB:.0f}"))
+        recorded, left_out = ([costs[index] for costs in self.checksums] for index in (0, 1))
+        print("\nFull backup of 2 GiB of random data, with checksums and without")
+        print(f"  seconds {spread(recorded)}, {spread(left_out)}: "
+              f"{median(recorded, 'seconds') / median(left_out, 'seconds'):.2f} times; "
+              f"CPU seconds {median(recorded, 'cpu'):.2f}, {median(left_out, 'cpu'):.2f}")
+        print(f"A full backup that is cancelled has stopped and is cleaned up after {statistics.median(self.cancels):.2f} s, "
+              f"{max(self.cancels):.2f} at most")
         print("\nPeak resident memory of cindervault during a full backup")
         for title in dict.fromkeys(title for title, _ in self.memory):
             peaks = [peak for named, peak in self.memory if named == title]
@@ -286,17 +269,30 @@ class Made:
     def volume(self, identifier: str) -> None:
         self.volumes.append(identifier)
 
-    def forget_backups(self, bench: Bench) -> None:
+    def forget_backups(self, service: Ours) -> None:
         while self.backups:  # the newest first: parents cannot go before their incrementals
-            backup = self.backups.pop()
-            bench.rest.delete(f"/backups/{backup}")
-            bench.rest.await_gone("backup", backup)
+            service.forget("backup", self.backups.pop())
 
-    def forget_volumes(self, bench: Bench) -> None:
+    def forget_volumes(self, service: Ours) -> None:
         while self.volumes:
-            volume = self.volumes.pop()
-            bench.rest.delete(f"/volumes/{volume}")
-            bench.rest.await_gone("volume", volume)
+            service.forget("volume", self.volumes.pop())
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[Ours]:
+    """A second service on the same pools, with a database of its own, that records no checksums."""
+    server = Server(Lab(Path(os.environ["LAB_DIR"])), "unchecked", {"worker": {"checksums": False}})
+    try:
+        server.start("serve")
+        pid = server.pid("serve")
+        yield Ours(server.base, os.environ["CINDERVAULT_PROJECT"], pid)
+    finally:
+        server.stop()
+
+
+def gibibytes(size: int) -> int:
+    """A volume's size for so many bytes at this scale, rounded up."""
+    return -(-size // SCALE // GIB)
 
 
 def pipe(export: list[str], to: str, before: float) -> Cost:

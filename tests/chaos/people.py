@@ -58,9 +58,10 @@ class Person(threading.Thread):
     def _act(self) -> None:
         if len(self.volumes) < 2:
             return self._make_volume()
-        acts: dict[Callable[[], None], int] = {self._back_up: 8, self._back_up_more: 8, self._restore_new: 3, self._remove_backup: 3}
+        acts: dict[Callable[[], None], int] = {self._back_up: 8, self._back_up_more: 8, self._restore_new: 3, self._remove_backup: 3,
+                                                self._cancel: 2}
         if self.backups:
-            acts[self._restore_in_place] = 3
+            acts |= {self._restore_in_place: 3, self._verify: 3}
         if len(self.backups) > 8:
             acts[self._remove_backup] = 20
         if self.failed:
@@ -150,12 +151,8 @@ class Person(threading.Thread):
         self._make_backup(incremental=True)
 
     def _make_backup(self, incremental: bool) -> None:
-        volume = self.rng.choice(sorted(self.volumes))
-        incremental = incremental and any(of == volume for of, _ in self.backups.values())
-        self._write(volume, self.rng.randrange(1, 12))
-        content, name, began = self.volumes[volume].copy(), uuid.uuid4().hex, time.monotonic()
-        body = {"backup": {"name": name, "volume_id": volume, "incremental": incremental}}
-        backup = self.ask("POST", "/backups", body, self.named("backup", name))["backup"]["id"]
+        began = time.monotonic()
+        volume, content, backup = self._begin_backup(incremental)
         status = self.settled("backup", backup)
         if status == "error" and self.faults.was_full(began, time.monotonic()):
             self.failed.add(backup)
@@ -166,6 +163,54 @@ class Person(threading.Thread):
         else:
             raise AssertionError(f"backup {backup} is {status}: {self.show('backup', backup)}")
         self.expect("volume", volume, "available")
+
+    def _begin_backup(self, incremental: bool) -> tuple[str, Content, str]:
+        """Of which volume, what that held, and the backup."""
+        volume = self.rng.choice(sorted(self.volumes))
+        incremental = incremental and any(of == volume for of, _ in self.backups.values())
+        self._write(volume, self.rng.randrange(1, 12))
+        content, name = self.volumes[volume].copy(), uuid.uuid4().hex
+        body = {"backup": {"name": name, "volume_id": volume, "incremental": incremental}}
+        return volume, content, self.ask("POST", "/backups", body, self.named("backup", name))["backup"]["id"]
+
+    def _cancel(self) -> None:
+        """The backup is as if nobody had asked for it, or it was there before it was cancelled."""
+        began = time.monotonic()
+        volume, content, backup = self._begin_backup(self.rng.random() < 0.5)
+        time.sleep(self.rng.uniform(0, 1.5))  # the moment is what is tried
+        try:
+            self.ask("POST", f"/cindervault/backups/{backup}/cancel")
+        except RequestFailed as failure:
+            if failure.status != 400:  # it had ended by itself
+                raise
+        status = self.settled("backup", backup)
+        shown = self.show("backup", backup)
+        if status == "available":
+            self.backups[backup] = (volume, content)
+            self.done["backups that were there before they were cancelled"] += 1
+        elif status == "error" and "cancelled" in shown["fail_reason"]:
+            self.failed.add(backup)
+            self.done["backups that were cancelled"] += 1
+        elif status == "error" and self.faults.was_full(began, time.monotonic()):
+            self.failed.add(backup)
+        else:
+            raise AssertionError(f"backup {backup} was cancelled and is {status}: {shown}")
+        self.expect("volume", volume, "available")
+
+    def _verify(self) -> None:
+        backup = self.rng.choice(sorted(self.backups))
+        before = self.town_jobs(backup)
+        look = lambda: {} if self.town_jobs(backup) > before else None  # noqa: E731
+        self.ask("POST", f"/cindervault/backups/{backup}/verify", None, look)
+
+        def newest() -> dict[str, Any]:
+            return self.ask("GET", f"/cindervault/backups/{backup}")["backup"]
+
+        seen = until(newest, lambda seen: seen["jobs"][0]["state"] in ("done", "failed"),
+                     f"backup {backup} to be verified", PATIENCE, EVERY)
+        if (seen["status"], seen["verify_result"]) != ("available", "sound"):
+            raise AssertionError(f"backup {backup} was verified: {seen}")
+        self.done["verifications"] += 1
 
     def _restore_new(self) -> None:
         if not self.backups:

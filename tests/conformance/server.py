@@ -84,8 +84,11 @@ class Server:
         for command in commands or ("serve", "api", "worker"):
             self._daemon(command).end(sig, patience=40.0)
 
+    def pid(self, command: str) -> int | None:
+        return self._daemon(command).pid()
+
     def runs(self, command: str) -> bool:
-        return self._daemon(command).pid() is not None
+        return self.pid(command) is not None
 
     def pretend_worker(self, seen: str = "1 day") -> None:
         """A backup service whose last heartbeat was, or will be, then; it does nothing."""

@@ -14,6 +14,7 @@ from conformance.rows import Rows
 from conformance.server import Lab, Server
 from pools import Pools
 from processes import Daemon, one_start_at_a_time, port_is_free
+from takeover.disks import KEEPING
 from waiting import until
 
 from .points import Points
@@ -34,7 +35,7 @@ class Cell(Server):
             "database": {"url": lab.database.url("cindervault", f"conformance_failpoints_{number}"), "connections": 2},
             "worker": {"host": "lab", "lease_seconds": 3, "poll_seconds": 1, "heartbeat_seconds": 5, "drain_seconds": 5,
                        # one job after the other: what follows from a backup is asked for by a scenario of its own
-                       "source_snapshots": "all", "scrub_days": 0},
+                       **KEEPING},
         })
         self.program = program
         self.points = Points(self.dir / "points")

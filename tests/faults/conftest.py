@@ -17,12 +17,13 @@ from conformance.conftest import Start, lab, pytest_configure, start  # noqa: E4
 from conformance.server import Lab, Server  # noqa: E402
 from conformance.tenant import Tenant  # noqa: E402
 from pools import Pools  # noqa: E402
+from takeover.disks import KEEPING  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def server(start: Start) -> Server:  # noqa: F811
     """API and worker, as an installation has them. Its lease is long: nothing here waits for a renewal."""
-    return start("faults", "serve", worker={"lease_seconds": 30, "heartbeat_seconds": 1})
+    return start("faults", "serve", worker=KEEPING | {"lease_seconds": 30, "heartbeat_seconds": 1})
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import time
 import pytest
 from conformance.server import Paused, Server
 from conformance.tenant import Tenant
-from takeover.disks import expected, fill, seen, stray_data
+from takeover.disks import KEEPING, expected, fill, seen, stray_data
 from takeover.workers import copying
 from waiting import until
 
@@ -72,7 +72,8 @@ def test_it_dies_and_comes_back(tenant, pools):
 @pytest.fixture
 def apart(start) -> Server:
     """A worker of its own, which is ended while it waits."""
-    return start("faults_apart", "api", "worker", worker={"lease_seconds": 3, "heartbeat_seconds": 1, "drain_seconds": 1})
+    return start("faults_apart", "api", "worker",
+                 worker=KEEPING | {"lease_seconds": 3, "heartbeat_seconds": 1, "drain_seconds": 1})
 
 
 def test_the_worker_ends_meanwhile(apart, pools):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from conformance.server import Lab, Server
 from conformance.tenant import Tenant
-from takeover.disks import expected, fill, seen, stray_data
+from takeover.disks import KEEPING, expected, fill, seen, stray_data
 from takeover.workers import blocklist, copying, job_of
 from waiting import until
 
@@ -22,7 +22,7 @@ BOUNDED = 25.0
 @pytest.fixture
 def brief(start) -> Server:
     """A lease that the outage outlasts."""
-    return start("faults_brief", "serve", worker={"lease_seconds": 3, "heartbeat_seconds": 1})
+    return start("faults_brief", "serve", worker=KEEPING | {"lease_seconds": 3, "heartbeat_seconds": 1})
 
 
 @pytest.fixture

@@ -54,6 +54,8 @@ osd pool default pg num = {pgs}
 osd pool default pgp num = {pgs}
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
+# In a pool of one replica, a lease for reads that ran out while the OSD was stopped may never be renewed: it lasts 600 s.
+osd pool default read lease ratio = 30
 mon allow pool delete = true
 mon allow pool size one = true
 mon max pg per osd = 2000
@@ -122,6 +124,9 @@ class Cluster:
             if not complete.exists():
                 self._make_osd(cluster)
             if not self.osd.pid():
+                # otherwise it waits until the leases of the one before, which it takes for another, have run out
+                if complete.exists():
+                    _command(cluster, prefix="osd down", ids=["0"], definitely_dead=True)
                 self._start_osd()
             if not complete.exists():
                 self._make_pools(cluster)

@@ -20,6 +20,7 @@ from conformance.server import Lab, Server  # noqa: E402
 from conformance.tenant import Tenant  # noqa: E402
 from pools import Pools  # noqa: E402
 
+from .disks import KEEPING  # noqa: E402
 from .workers import Worker  # noqa: E402
 
 NUMBERS = itertools.count(1)
@@ -28,8 +29,7 @@ NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def server(start: Start) -> Server:  # noqa: F811
     """An API; the tests start its workers."""
-    server = start("takeover", "api", api={"worker_wait_seconds": 600},
-                   worker={"source_snapshots": "all", "scrub_days": 0})  # what backups leave is compared, too
+    server = start("takeover", "api", api={"worker_wait_seconds": 600}, worker=KEEPING)
     server.pretend_worker()  # requests are refused where there never was one
     return server
 

@@ -10,6 +10,8 @@ from pools import BACKUPS_POOL, VOLUMES_POOL, Pools, backup_of
 
 # Large enough that a copy is still under way, with many writes in flight, when it was seen to have begun.
 FILLED = 512 << 20
+# What `expected` takes for granted of a worker: nothing is thinned out while it is compared, and nothing else is read.
+KEEPING = {"source_snapshots": "all", "scrub_days": 0}
 
 
 def image_of(volume: str) -> str:

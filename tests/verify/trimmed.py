@@ -7,6 +7,7 @@ import pytest
 from conformance.conftest import Start
 from conformance.tenant import Tenant
 from pools import VOLUMES_POOL, backup_of
+from takeover.disks import KEEPING
 from waiting import until
 
 from .chain import Chain
@@ -24,7 +25,7 @@ def await_marks(chain: Chain, wanted: list[str | None]) -> None:
 @pytest.fixture
 def keeping(start: Start, pools) -> Chain:
     """A volume of a service that keeps all, as Cinder does."""
-    server = start("keeping", "api", worker={"source_snapshots": "all", "scrub_days": 0}).start("worker")
+    server = start("keeping", "api", worker=KEEPING).start("worker")
     return Chain(Tenant(server, server.client()), pools)
 
 
