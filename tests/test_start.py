@@ -45,6 +45,20 @@ def _tables(table: dict, path: str = ""):
             yield from _tables(value, f"{path}.{key}" if path else key)
 
 
+def test_what_can_be_used_and_is_warned_of(tmp_path, conf):
+    rules = tmp_path / "policy.yaml"
+    rules.write_text('"backup:gets": "role:a"\n')
+    conf["api"]["listen"] = "0.0.0.0:0"
+    conf["policy"] = {"file": str(rules)}
+    conf["backups"]["ceph"] = conf["volumes"]["ceph"]
+    done = cindervault(tmp_path, conf, "check", "-f", "json")
+    assert done.returncode == 0, done
+    warned = {one["what"]: one["detail"] for one in json.loads(done.stdout) if one["warning"]}
+    assert set(warned) == {"auth", "policy", "pools"}
+    assert "0.0.0.0" in warned["auth"] and "backup:gets" in warned["policy"]
+    assert conf["volumes"]["ceph"]["pool"] in warned["pools"]
+
+
 def test_secrets_that_everybody_can_read(tmp_path, conf):
     file = tmp_path / "cindervault.toml"
     file.write_text("".join(_tables(conf)))

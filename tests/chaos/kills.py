@@ -172,7 +172,7 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or random.randrange(1 << 32))
     lab = Lab(Path(os.environ["LAB_DIR"]).resolve())
     with rados.Rados(conffile=str(lab.cluster.conf), name="client.admin") as ceph:
-        town = Town(lab, "kills", {"worker": {"lease_seconds": 3}})
+        town = Town(lab, "kills", {"worker": {"lease_seconds": 3, "heartbeat_seconds": 2}})
         kills = Kills(town, Pools(ceph), ceph, seed, int(os.environ.get("KILLS") or 200))
         print(f"seed {seed}", flush=True)
         try:

@@ -33,7 +33,7 @@ class Cell(Server):
         # Few connections: there are three processes a cell, and many cells.
         super().__init__(lab, f"failpoints_{number}", {
             "database": {"url": lab.database.url("cindervault", f"conformance_failpoints_{number}"), "connections": 2},
-            "worker": {"host": "lab", "lease_seconds": 3, "poll_seconds": 1, "heartbeat_seconds": 5, "drain_seconds": 5,
+            "worker": {"host": "lab", "lease_seconds": 3, "poll_seconds": 1, "heartbeat_seconds": 2, "drain_seconds": 5,
                        # one job after the other: what follows from a backup is asked for by a scenario of its own
                        **KEEPING},
         })

@@ -1,5 +1,7 @@
 //! Whether everything is there that we need, and what to do where it is not.
 
+use std::net::SocketAddr;
+
 use catalog::Catalog;
 use identity::{Keystone, Policy, Standing};
 use rbd::{Cluster, Errno};
@@ -15,30 +17,85 @@ pub(crate) struct Finding {
     pub what: String,
     /// Whether it can be used.
     pub ok: bool,
+    /// Whether it can be used and should be looked at all the same.
+    pub warning: bool,
     /// What was found, and what to do about it.
     pub detail: String,
 }
 
 impl Finding {
     fn good(what: &str, detail: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: true, detail: detail.into() }
+        Self { what: what.to_owned(), ok: true, warning: false, detail: detail.into() }
+    }
+
+    fn odd(what: &str, detail: impl Into<String>) -> Self {
+        Self { warning: true, ..Self::good(what, detail) }
     }
 
     fn bad(what: &str, detail: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), ok: false, detail: detail.into() }
+        Self { what: what.to_owned(), ok: false, warning: false, detail: detail.into() }
+    }
+
+    /// How it went, in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match (self.ok, self.warning) {
+            (false, _) => "FAILED",
+            (true, true) => "warning",
+            (true, false) => "ok",
+        }
     }
 }
 
 /// Looks at everything.
 pub(crate) async fn everything(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::good("configuration", "every key is known and in its bounds")];
+    findings.extend(open_door(config));
     findings.push(policy(config));
     if config.auth.mode == AuthMode::Keystone {
         findings.push(keystone(config).await);
     }
     findings.push(database(config).await);
-    findings.extend(ceph(config).await);
+    let pools = ceph(config).await;
+    let reached = pools.iter().all(|pool| pool.ok);
+    findings.extend(pools);
+    if reached {
+        findings.extend(one_pool_for_both(config).await);
+    }
     findings
+}
+
+/// Warns of an API that believes everybody and can be reached from elsewhere.
+fn open_door(config: &Config) -> Option<Finding> {
+    let listen: SocketAddr = config.api.listen.parse().ok()?;
+    (config.auth.mode == AuthMode::Noauth && !listen.ip().is_loopback()).then(|| {
+        Finding::odd(
+            "auth",
+            format!(
+                "auth.mode is noauth and api.listen is {listen}: whoever reaches that address may do everything; set \
+                 auth.mode = \"keystone\", or listen on 127.0.0.1"
+            ),
+        )
+    })
+}
+
+/// Warns of backups beside what they are of: what takes the one away takes the other, too.
+async fn one_pool_for_both(config: &Config) -> Option<Finding> {
+    let (volumes, backups) = (&config.volumes.ceph, &config.backups.ceph);
+    if volumes.pool != backups.pool {
+        return None;
+    }
+    let fsid = async |of: &CephPool| Cluster::connect(of.options().cluster).await.ok()?.fsid().ok();
+    let (one, other) = tokio::join!(fsid(volumes), fsid(backups));
+    (one.is_some() && one == other).then(|| {
+        Finding::odd(
+            "pools",
+            format!(
+                "volumes and backups are in pool {} of one cluster: whatever destroys the one destroys the other; give \
+                 backups.ceph another pool, better another cluster",
+                volumes.pool
+            ),
+        )
+    })
 }
 
 /// Looks at the rules.
@@ -48,7 +105,11 @@ fn policy(config: &Config) -> Finding {
         Ok(policy) => {
             let changed = policy.entries().iter().filter(|entry| entry.overridden).count();
             let file = config.policy.file.as_ref().map_or("no file".to_owned(), |file| file.display().to_string());
-            Finding::good(what, format!("{file}: {changed} rules are not the defaults"))
+            let found = format!("{file}: {changed} rules are not the defaults");
+            match policy.oddities() {
+                odd if odd.is_empty() => Finding::good(what, found),
+                odd => Finding::odd(what, format!("{found}; {}", odd.join("; "))),
+            }
         }
         Err(error) => Finding::bad(what, chain_of(&error)),
     }

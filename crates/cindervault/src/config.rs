@@ -314,6 +314,15 @@ impl Config {
             }
         };
         demand(!self.database.url.is_empty(), "database.url is missing: postgres://user:password@host/database");
+        let scheme = self.database.url.split_once("://").map_or("", |(scheme, _)| scheme);
+        demand(
+            self.database.url.is_empty() || matches!(scheme, "postgres" | "postgresql"),
+            &format!(
+                "database.url must be of Postgres, postgres://user:password@host/database, and not {}: no other \
+                 database can be used, Cinder's own is not",
+                if scheme.is_empty() { "without a scheme".to_owned() } else { format!("{scheme}://") }
+            ),
+        );
         demand(self.database.connections > 1, "database.connections must be at least 2");
         demand(
             self.api.listen.parse::<std::net::SocketAddr>().is_ok(),
@@ -341,6 +350,11 @@ impl Config {
         demand(self.worker.light_jobs > 0, "worker.light_jobs must be at least 1");
         demand(self.worker.memory_mib >= 64, "worker.memory_mib must be at least 64: two of the largest objects");
         demand(self.worker.lease_seconds >= 3, "worker.lease_seconds must be at least 3");
+        demand(
+            self.worker.lease_seconds > self.worker.heartbeat_seconds,
+            "worker.lease_seconds must be more than worker.heartbeat_seconds: a worker that is seen to live would lose \
+             its jobs",
+        );
         demand(self.worker.poll_seconds > 0, "worker.poll_seconds must be at least 1");
         demand(self.worker.heartbeat_seconds > 0, "worker.heartbeat_seconds must be at least 1");
         demand(
@@ -455,6 +469,20 @@ mod tests {
         for part in ["database.url", "api.listen", "volumes.ceph.user", "backups.ceph.pool", "worker.copies"] {
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn another_database_and_a_lease_that_is_too_short_are_refused_with_what_is_wanted() {
+        for (url, said) in [("mysql://c:planted@db/cinder", "not mysql://"), ("db/cinder", "not without a scheme")] {
+            let error = parse(&GOOD.replace("postgres://localhost/x", url)).unwrap_err().to_string();
+            assert!(error.contains("postgres://user:password@host/database") && error.contains(said), "{error}");
+            assert!(!error.contains("planted"), "{error}");
+        }
+        assert!(parse(&GOOD.replace("postgres://", "postgresql://")).is_ok());
+        let worker = |text: &str| parse(&format!("{GOOD}\n[worker]\n{text}"));
+        let error = worker("lease_seconds = 10\nheartbeat_seconds = 10").unwrap_err().to_string();
+        assert!(error.contains("worker.lease_seconds must be more than worker.heartbeat_seconds"), "{error}");
+        assert!(worker("lease_seconds = 11\nheartbeat_seconds = 10").is_ok());
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl Policy {
         self.rules().by_name(rule, Question { context, is_admin: context.is_admin, target })
     }
 
+    /// What is odd about the rules and does not keep them from being used.
+    pub fn oddities(&self) -> Vec<String> {
+        self.rules().oddities.clone()
+    }
+
     /// Every rule in force.
     pub fn entries(&self) -> Vec<PolicyEntry> {
         let rules = self.rules();

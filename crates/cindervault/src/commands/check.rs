@@ -13,7 +13,7 @@ pub(crate) async fn run(config: &Config, format: Format) -> ExitCode {
     match format {
         Format::Table => print(&table(
             ["CHECK", "RESULT", "DETAIL"],
-            findings.iter().map(|one| [one.what.as_str(), if one.ok { "ok" } else { "FAILED" }, &one.detail]),
+            findings.iter().map(|one| [one.what.as_str(), one.word(), &one.detail]),
         )),
         Format::Json => print(&serde_json::json!(findings).to_string()),
     }

@@ -1,7 +1,7 @@
 //! All rules together: the defaults, what an operator's file says instead, and what they refer to.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::Rule;
 use crate::policy::expression::{Check, Question};
@@ -112,6 +112,7 @@ impl Rules {
             }
         }
         rules.resolve();
+        rules.look_for_strangers();
         if let Err(more) = rules.measure() {
             problems.extend(more);
         }
@@ -149,6 +150,23 @@ impl Rules {
                         .push(format!("rule {} refers to {name}, which is not there: nobody passes that", entry.name));
                 }
             });
+        }
+    }
+
+    /// Names what a file says of rules that nothing asks: a slip of the pen, or a rule for what is not here.
+    fn look_for_strangers(&mut self) {
+        let ours = self.admin + BUILDING_BLOCKS.len();
+        let referred: HashSet<usize> = self.entries.iter().flat_map(|entry| references(&entry.check)).collect();
+        let strangers: Vec<&str> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(place, entry)| *place >= ours && entry.name != FALLBACK && !referred.contains(place))
+            .map(|(_, entry)| entry.name.as_ref())
+            .collect();
+        if !strangers.is_empty() {
+            let names = strangers.join(", ");
+            self.oddities.push(format!("there are no rules of these names, and no other refers to them: {names}"));
         }
     }
 
@@ -320,10 +338,17 @@ mod tests {
 
     #[test]
     fn references_to_nothing() {
-        let odd = rules(&[("a", "rule:nowhere")]).unwrap();
-        assert_eq!(odd.oddities, ["rule a refers to nowhere, which is not there: nobody passes that"]);
-        let with_fallback = rules(&[("a", "rule:nowhere"), ("default", "!")]).unwrap();
+        let odd = rules(&[("backup:get", "rule:nowhere")]).unwrap();
+        assert_eq!(odd.oddities, ["rule backup:get refers to nowhere, which is not there: nobody passes that"]);
+        let with_fallback = rules(&[("backup:get", "rule:nowhere"), ("default", "!")]).unwrap();
         assert!(with_fallback.oddities.is_empty());
+    }
+
+    #[test]
+    fn names_that_nothing_asks() {
+        let odd =
+            rules(&[("backup:gets", "role:a"), ("mine", "role:b"), ("backup:get", "rule:mine"), ("x", "!")]).unwrap();
+        assert_eq!(odd.oddities, ["there are no rules of these names, and no other refers to them: backup:gets, x"]);
     }
 
     #[test]
