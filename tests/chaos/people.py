@@ -256,6 +256,8 @@ class Person(threading.Thread):
         return int(until(look, lambda seen: seen is not None, "Postgres", PATIENCE, EVERY))
 
     def _remove_backup(self) -> None:
+        while self.failed:  # they are increments of somebody, although nobody's `has_dependent_backups` says so
+            self._remove_failed()
         free = [backup for backup in self.backups if not self.show("backup", backup)["has_dependent_backups"]]
         if free:
             backup = self.rng.choice(sorted(free))

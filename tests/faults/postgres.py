@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from conformance.server import Lab, Server
@@ -45,13 +45,18 @@ def silent(lab: Lab) -> Iterator[None]:
     """Postgres and all its backends stand still inside of this: connections stay, and nothing is answered."""
     postmaster = lab.database.server.pid()
     assert postmaster, "the lab's Postgres does not run"
-    pids = [postmaster, *children(postmaster)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    # the postmaster first: it makes no more of them, while one may still end by itself
+    stopped: list[int] = []
     try:
+        os.kill(postmaster, signal.SIGSTOP)
+        stopped.append(postmaster)
+        for pid in children(postmaster):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
         yield
     finally:
-        for pid in pids:
+        for pid in stopped:
             os.kill(pid, signal.SIGCONT)
 
 
