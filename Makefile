@@ -32,7 +32,7 @@ help: ## show this
 	@echo "  TEMPEST          whether \`make deps\` installs tempest       no"
 	@echo "  TEMPEST_VENV     tempest                                 .venv-tempest"
 	@echo "  CHAIN_HISTORIES, CHAIN_STEPS, CHAIN_SEED                 for fuzz-chains"
-	@echo "  FAILPOINTS_ONLY  part of the fail points that \`make test\` tries; empty for all   Full/point"
+	@echo "  FAILPOINTS_ONLY  part of the fail points that \`make test\` tries, as in Full/point: quicker"
 	@echo "  MINUTES, SEED, PEOPLE                                    for chaos: how long, which, how many projects"
 
 deps: ## install what this machine lacks: Ceph, librbd, Postgres, the OpenStack clients, Keystone if asked for

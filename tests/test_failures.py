@@ -93,3 +93,18 @@ def test_removals_of_snapshots_that_were_cut_short_are_finished(tenant, pools):
     tenant.rest.await_gone("snapshot", snapshot)
     with pools.open(VOLUMES_POOL, image) as opened:
         assert list(opened.list_snaps()) == []
+
+
+def test_a_volume_whose_removal_was_cut_short_is_removed(tenant, pools):
+    """What librbd leaves of an image whose header is gone already: it is listed, and can not be opened."""
+    volume = tenant.volume()
+    image, io = f"volume-{volume}", pools.io[VOLUMES_POOL]
+    with pools.open(VOLUMES_POOL, image) as opened:
+        header, bitmap = f"rbd_header.{opened.id()}", f"rbd_object_map.{opened.id()}"
+    for name in (header, bitmap):
+        io.remove_object(name)
+    assert image in pools.images(VOLUMES_POOL)
+    tenant.rest.delete(f"/volumes/{volume}")
+    tenant.rest.await_gone("volume", volume)
+    assert image not in pools.images(VOLUMES_POOL)
+    assert f"rbd_id.{image}" not in pools.objects(VOLUMES_POOL)

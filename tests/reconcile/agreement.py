@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import uuid
 from typing import Any
 
 from conformance.conftest import Start
@@ -121,6 +122,38 @@ def test_what_a_status_becomes(server: Server, tenant) -> None:
     volume = {row["id"]: row["status"] for row in server.rows("SELECT id, status FROM volumes")}
     assert (volume[source], volume[target]) == ("in-use", "error_restoring")
     assert tenant.messages(creating) and tenant.messages(restoring) and tenant.messages(locked)
+
+
+def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
+    """A base goes there when it stays in use while its last backup is deleted. One that nobody here knows stays."""
+    volume = tenant.volume()
+    full, io = tenant.backup(volume), pools.io[BACKUPS_POOL]
+    base, stranger = f"volume-{volume}.backup.{full}", f"volume-{uuid.uuid4()}.backup.{uuid.uuid4()}"
+    pools.rbd.RBD().create(io, stranger, 1 << 20)
+    ids = {}
+    for image in (base, stranger):
+        with pools.open(BACKUPS_POOL, image, writable=True) as opened:
+            ids[image] = opened.id()
+            for snapshot in [one["name"] for one in opened.list_snaps()]:
+                opened.remove_snap(snapshot)
+        pools.rbd.RBD().trash_move(io, image)
+    tenant.api.delete(f"/backups/{full}").empty(202)
+    tenant.await_gone("backup", full)
+
+    ours, foreign = (f"{BACKUPS_POOL}/{image} ({ids[image]})" for image in (base, stranger))
+
+    def look(*options: str) -> dict[str, dict[str, str]]:
+        """Others than of the trash are foreign, too, and are another test's."""
+        return {one["what"]: one for one in reconcile(server, *options)["findings"] if one["class"] == "base-in-trash"}
+
+    with pools.rbd.Image(io, image_id=ids[base]):
+        seen = until(look, lambda seen: seen[ours]["left_because"] == "it is still in use", "the trash to be looked at")
+        assert {what: one["outcome"] for what, one in seen.items()} == {ours: "reported", foreign: "reported"}
+    assert {what: one["outcome"] for what, one in look("--dry-run").items()} == {ours: "would-repair", foreign: "reported"}
+    seen = until(look, lambda seen: seen[ours]["outcome"] == "repaired", "the trash to be emptied")
+    assert seen[foreign]["outcome"] == "reported"
+    assert [one["name"] for one in pools.rbd.RBD().trash_list(io)] == [stranger]
+    pools.rbd.RBD().trash_remove(io, ids[stranger])
 
 
 def test_the_worker_does_it_by_itself(start: Start) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .disks import expected, fill, seen, stray_data
+from pools import VOLUMES_POOL
+
+from .disks import expected, fill, image_of, seen, stray_data
 from .workers import blocklist, copying, job_of
 
 
@@ -35,5 +37,25 @@ def test_a_restore(tenant, workers, pools):
     one.kill()
     two.start()
     tenant.await_status("volume", restored, "available")
+    assert seen(pools, restored) == expected(restored, content, {})
+    assert stray_data(pools) == []
+
+
+def test_in_the_middle_of_making_an_image(tenant, workers, pools):
+    """librbd makes one in several steps; what it leaves between the first two is a name that it does not open."""
+    one, two = workers
+    one.start()
+    volume = tenant.volume()
+    content = fill(pools, volume)
+    backup = tenant.backup(volume)
+    one.stop()
+    restored = tenant.api.post(f"/backups/{backup}/restore", {"restore": {}}).expect(202)["restore"]["volume_id"]
+    empty = tenant.api.post("/volumes", {"volume": {"size": 1}}).expect(202)["volume"]["id"]
+    io = pools.io[VOLUMES_POOL]
+    for half in (restored, empty):
+        io.write_full(f"rbd_id.{image_of(half)}", io.read(f"rbd_id.{image_of(volume)}")[:-1] + b"_")
+    two.start()
+    for made in (restored, empty):
+        tenant.await_status("volume", made, "available")
     assert seen(pools, restored) == expected(restored, content, {})
     assert stray_data(pools) == []

@@ -401,17 +401,23 @@ async fn prepare_base(
         Err(error) if error.errno == Errno::EXISTS => {}
         Err(error) => return Err(error.into()),
     }
-    let image = pool.open_read_only(name, None).await?;
-    if markers(&image.snapshots().await?).next().is_some() {
-        return Err(Error::BaseTaken { image: image.path().to_owned() });
+    match pool.open_read_only(name, None).await {
+        Ok(image) => {
+            if markers(&image.snapshots().await?).next().is_some() {
+                return Err(Error::BaseTaken { image: image.path().to_owned() });
+            }
+            if let Some(from) = from
+                && let what = content::full_copy(&image.id().await?, &source.id().await?, from, request.checksums)
+                && control.journal.of(&what).is_some()
+            {
+                return Ok(());
+            }
+            image.close().await;
+        }
+        // only its name: the making of it was cut short
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error.into()),
     }
-    if let Some(from) = from
-        && let what = content::full_copy(&image.id().await?, &source.id().await?, from, request.checksums)
-        && control.journal.of(&what).is_some()
-    {
-        return Ok(());
-    }
-    image.close().await;
     // never to the trash: what stays in use is perhaps being filled by the worker that took this job over
     control.prove().await?;
     delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;

@@ -219,7 +219,7 @@ pub async fn sweep_sums(pools: &Pools, name: &str) -> Result<()> {
 /// What becomes of an image that stays in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBusy {
-    /// It goes to the pool's trash, from where an operator purges it.
+    /// It goes to the pool's trash, from where a later look purges it.
     Trash,
     /// It stays, and the removal fails.
     Fail,

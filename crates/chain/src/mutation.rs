@@ -43,6 +43,14 @@ pub(crate) async fn trash_image(point: Point, pool: &Pool, name: &str) -> Result
     around(point, pool.trash_image(name), failure).await
 }
 
+/// Removes an image that is in the trash, by its id: [`Pool::purge_image`].
+///
+/// # Errors
+/// There is none, it has a watcher, or Ceph failed.
+pub async fn purge_image(point: Point, pool: &Pool, id: &str) -> Result<()> {
+    around(point, pool.purge_image(id), failure).await
+}
+
 /// Writes a whole object: [`Pool::write_object`].
 pub(crate) async fn write_object(point: Point, pool: &Pool, name: &str, data: Vec<u8>) -> Result<()> {
     around(point, pool.write_object(name, data), failure).await

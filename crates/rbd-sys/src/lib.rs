@@ -142,6 +142,7 @@ unsafe extern "C" {
         trash_entries: *mut rbd_trash_image_info_t,
         num_entries: *mut size_t,
     ) -> c_int;
+    pub fn rbd_trash_remove(io: rados_ioctx_t, id: *const c_char, force: bool) -> c_int;
     pub fn rbd_trash_list_cleanup(trash_entries: *mut rbd_trash_image_info_t, num_entries: size_t);
 
     pub fn rbd_open(io: rados_ioctx_t, name: *const c_char, image: *mut rbd_image_t, snap_name: *const c_char)

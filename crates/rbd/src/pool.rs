@@ -72,7 +72,7 @@ impl Pool {
         self.handle.raw
     }
 
-    fn path(&self, object: &str) -> String {
+    pub(crate) fn path(&self, object: &str) -> String {
         format!("{}/{object}", self.name())
     }
 

@@ -1,10 +1,11 @@
 //! A pool's trash.
 
 use std::ffi::CStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rbd_sys as sys;
 
-use crate::error::{Result, blocking, check};
+use crate::error::{Result, blocking, c_name, check};
 use crate::pool::Pool;
 
 /// An image in the trash.
@@ -14,9 +15,26 @@ pub struct Trashed {
     pub id: String,
     /// The name that it had.
     pub name: String,
+    /// When it was moved there.
+    pub moved_at: SystemTime,
 }
 
 impl Pool {
+    /// Removes an image that is in the trash, by its id.
+    ///
+    /// # Errors
+    /// There is none, it is kept there for a time that has not passed, has snapshots or a watcher, or Ceph failed.
+    pub async fn purge_image(&self, id: &str) -> Result<()> {
+        let (pool, id) = (self.clone(), id.to_owned());
+        blocking(move || {
+            let c_id = c_name(&id, "removing from the trash image")?;
+            // SAFETY: a live context and a valid C string.
+            let code = unsafe { sys::rbd_trash_remove(pool.raw(), c_id.as_ptr(), false) };
+            check(code, "removing from the trash image", &pool.path(&id)).map(drop)
+        })
+        .await
+    }
+
     /// The images in the pool's trash.
     ///
     /// # Errors
@@ -45,8 +63,12 @@ impl Pool {
                     // SAFETY: a filled entry's texts are C strings owned by librbd until the clean-up below.
                     unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
                 };
-                let found =
-                    entries[..room].iter().map(|one| Trashed { id: text(one.id), name: text(one.name) }).collect();
+                let told = |one: &sys::rbd_trash_image_info_t| Trashed {
+                    id: text(one.id),
+                    name: text(one.name),
+                    moved_at: UNIX_EPOCH + Duration::from_secs(one.deletion_time.try_into().unwrap_or(0)),
+                };
+                let found = entries[..room].iter().map(told).collect();
                 // SAFETY: frees exactly the filled entries, once.
                 unsafe { sys::rbd_trash_list_cleanup(entries.as_mut_ptr(), room) };
                 return Ok(found);

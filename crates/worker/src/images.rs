@@ -24,12 +24,25 @@ pub(crate) fn bytes(size_gib: i32) -> u64 {
 }
 
 /// Makes an empty image.
-pub(crate) async fn create(pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
-    match mutation::create_image(Point::CreateVolume, pool, &volume_image(volume.0), size, None).await {
-        Ok(()) => Ok(()),
-        Err(error) if error.errno == Errno::EXISTS => Ok(()),
-        Err(error) => Err(error.into()),
+pub(crate) async fn create(held: &Held, pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
+    let name = &volume_image(volume.0);
+    match mutation::create_image(Point::CreateVolume, pool, name, size, None).await {
+        Ok(()) => return Ok(()),
+        Err(error) if error.errno == Errno::EXISTS => {}
+        Err(error) => return Err(error.into()),
     }
+    match pool.open_read_only(name, None).await {
+        Ok(image) => {
+            image.close().await;
+            return Ok(());
+        }
+        // only its name: the making of it was cut short
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error.into()),
+    }
+    held.prove().await.map_err(chain::Error::from)?;
+    remove_image(Point::RemoveUnfinishedVolume, pool, name, OnBusy::Fail).await?;
+    Ok(mutation::create_image(Point::CreateVolume, pool, name, size, None).await?)
 }
 
 /// Makes an image with the content of a snapshot or of another volume. The new image depends on nothing
@@ -123,12 +136,16 @@ async fn try_release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<(
     if own { mutation::remove_snapshot(Point::RemoveCloneSnapshot, source, snapshot).await } else { Ok(()) }
 }
 
-/// Removes an image with its backup markers and the given snapshots. An image that is gone counts as removed.
+/// Removes an image with its backup markers and the given snapshots. An image that is gone counts as removed; what is left
+/// of one whose making or removal was cut short is removed.
 pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotId]) -> Result<(), JobError> {
     let name = volume_image(volume.0);
     let image = match pool.open_read_only(&name, None).await {
         Ok(image) => image,
-        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) if error.is_not_found() => {
+            remove_image(Point::RemoveVolume, pool, &name, OnBusy::Fail).await?;
+            return Ok(());
+        }
         Err(error) => return Err(error.into()),
     };
     // whatever they were: somebody has begun to remove them

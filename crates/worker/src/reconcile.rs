@@ -221,7 +221,11 @@ impl Pass<'_> {
             for (base, trashed) in scan::trashed_bases(pool).await? {
                 let ids: Vec<Uuid> = base.backup.into_iter().collect();
                 let records = self.catalog.records_of(VolumeId(base.volume), &ids).await?;
-                self.report.findings.push(classify::trashed(name, base, &trashed, &records));
+                let mut finding = classify::trashed(name, base, &trashed, &records);
+                if self.repairer.is_some() && finding.outcome == Outcome::WouldRepair {
+                    repair::purge(pool, &trashed.id, &mut finding).await;
+                }
+                self.report.findings.push(finding);
             }
         }
         Ok(())

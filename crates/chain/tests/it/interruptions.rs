@@ -181,3 +181,32 @@ async fn what_is_gone_is_named() {
     }
     world.finish().await;
 }
+
+/// librbd makes an image in several steps. Killed in between, it leaves a name that it neither opens nor makes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_whose_making_was_cut_short_is_made_anew() {
+    for listed in [false, true] {
+        let mut world = World::with_volume(6 * MIB).await;
+        world.write(0, 0, noise(1, 5 * MIB)).await;
+        let asked = world.ask(0, None, Vec::new());
+        let pool = world.ceph.pools.backups.clone();
+        let name = base_image(asked.request.volume, asked.request.backup);
+        pool.create_image(&name, 6 * MIB, None, None).await.unwrap();
+        let image = pool.open_read_only(&name, None).await.unwrap();
+        let id = image.id().await.unwrap();
+        image.close().await;
+        if listed {
+            for object in [format!("rbd_header.{id}"), format!("rbd_object_map.{id}")] {
+                assert!(pool.remove_object(&object).await.unwrap());
+            }
+        } else {
+            let named = format!("rbd_id.{name}");
+            let content = pool.read_object(&named, 100).await.unwrap().unwrap();
+            pool.remove_image(&name).await.unwrap();
+            pool.write_object(&named, content).await.unwrap();
+        }
+        assert!(pool.open_read_only(&name, None).await.unwrap_err().is_not_found());
+        world.create(&asked).await.unwrap();
+        world.finish().await;
+    }
+}

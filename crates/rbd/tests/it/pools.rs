@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rbd::{Errno, Features};
 
-use crate::support::{MIB, connect, image, pattern, pool, rbd, remove, unique};
+use crate::support::{MIB, connect, image, pattern, pool, remove, unique};
 
 #[tokio::test]
 async fn a_pool_that_is_not_there_is_named() {
@@ -80,8 +80,13 @@ async fn an_image_in_the_trash_is_no_image() {
     let id = open.id().await.unwrap();
     assert!(open.created().await.unwrap().elapsed().unwrap_or_default() < std::time::Duration::from_mins(10));
     open.close().await;
-    assert!(pool.trash().await.unwrap().contains(&rbd::Trashed { id: id.clone(), name: name.clone() }));
-    rbd(&["trash", "rm", &format!("volumes_ssd/{id}"), "--no-progress"]);
+    let ours = |one: &rbd::Trashed| one.id == id;
+    let trashed = pool.trash().await.unwrap().into_iter().find(ours).unwrap();
+    assert_eq!(trashed.name, name);
+    assert!(trashed.moved_at.elapsed().unwrap_or_default() < std::time::Duration::from_mins(10));
+    pool.purge_image(&id).await.unwrap();
+    assert!(!pool.trash().await.unwrap().iter().any(ours));
+    assert!(pool.purge_image(&id).await.unwrap_err().is_not_found());
     // the name is free again
     pool.create_image(&name, MIB, None, None).await.unwrap();
     let again = pool.open(&name).await.unwrap();

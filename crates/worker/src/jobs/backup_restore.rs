@@ -70,7 +70,7 @@ async fn write(
     }
     let pools = scene.pools(work.backup.container.as_deref()).await?;
     if let Some(size) = new_size {
-        images::create(&pools.volumes, volume, size).await?;
+        images::create(held, &pools.volumes, volume, size).await?;
     }
     let request =
         Request { reference: base_ref(&work.backup, work.service_metadata.as_deref()), image: volume_image(volume.0) };

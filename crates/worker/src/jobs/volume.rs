@@ -19,7 +19,7 @@ pub(super) async fn create(
     let pool = scene.ceph.volumes();
     let size = images::bytes(volume.size_gib);
     let made = match from {
-        None => images::create(pool, id, size).await,
+        None => images::create(held, pool, id, size).await,
         Some(origin) => images::create_from(held, pool, id, origin, size).await,
     };
     match made {

@@ -76,21 +76,23 @@ pub(super) fn unknown_metadata(pool: &str, backup: Uuid) -> Finding {
     )
 }
 
-/// A base in the trash.
+/// A base in the trash. What can be repaired is purged by its id, without looking again: nothing else ever gets that id.
 pub(super) fn trashed(pool: &str, base: BaseName, image: &Trashed, records: &Records) -> Finding {
-    let gone =
-        base.backup.filter(|backup| records.backups.iter().any(|record| record.id.0 == *backup && record.deleted));
-    let why = match gone {
-        Some(backup) => format!("it was in use when backup {backup} was deleted"),
-        None => "nobody can say who put it there".to_owned(),
+    let ours = |record: &&Record| {
+        Some(record.id.0) == base.backup
+            && record.deleted
+            && record.is_ours()
+            && record.volume_id.0 == base.volume
+            && record.container.as_deref() == Some(pool)
     };
-    Finding::left(
-        Class::BaseInTrash,
-        format!("{pool}/{} ({})", image.name, image.id),
-        why,
-        format!("rbd trash rm {pool}/{}", image.id),
-        "whoever uses it has to let it go first",
-    )
+    let (class, what) = (Class::BaseInTrash, format!("{pool}/{} ({})", image.name, image.id));
+    let by_hand = format!("rbd trash rm {pool}/{}", image.id);
+    let Some(record) = records.backups.iter().find(ours) else {
+        return Finding::left(class, what, "nobody can say who put it there".to_owned(), by_hand, NOT_OURS);
+    };
+    let why = format!("it was in use when backup {} was deleted", record.id);
+    let age = Age { made: Some(image.moved_at), horizon: records.horizon.map(|at| at.timestamp().into()) };
+    Finding::repairable(class, what, why, by_hand, None, age)
 }
 
 /// Whether two addresses are one client's: the number behind the last slash is its own.

@@ -155,14 +155,14 @@ impl Finding {
         what: String,
         why: String,
         by_hand: String,
-        repair: Repair,
+        repair: impl Into<Option<Repair>>,
         age: Age,
     ) -> Self {
         if age.is_young() {
             return Self::left(class, what, why, by_hand, YOUNG);
         }
         let outcome = Outcome::WouldRepair;
-        Self { class, what, why, outcome, left_because: None, by_hand, repair: Some(repair) }
+        Self { class, what, why, outcome, left_because: None, by_hand, repair: repair.into() }
     }
 
     /// It was not repaired after all.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use catalog::jobs::{Job, JobEnd};
 use chain::delete::{delete, remove_marker_named, remove_metadata, sweep_sums};
 use chain::names::volume_image;
-use chain::{Budget, Pools};
+use chain::{Budget, Pools, mutation};
+use fail_points::Point;
+use rbd::{Errno, Pool};
 use uuid::Uuid;
 
 use super::classify::{Known, classify};
@@ -48,6 +50,16 @@ pub(super) async fn repair(
         }
     }
     Ok(Some(findings))
+}
+
+/// Purges a base from the trash. What came of it is noted in the finding.
+pub(super) async fn purge(pool: &Pool, id: &str, finding: &mut Finding) {
+    match mutation::purge_image(Point::RemoveBase, pool, id).await {
+        Ok(()) => finding.outcome = Outcome::Repaired,
+        Err(error) if error.is_not_found() => finding.outcome = Outcome::Repaired, // somebody else was faster
+        Err(error) if error.errno == Errno::BUSY => finding.leave("it is still in use".to_owned()),
+        Err(error) => finding.leave(format!("that failed: {error}")),
+    }
 }
 
 /// Ends the job, so that others can begin.
