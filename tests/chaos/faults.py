@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -13,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from cluster import BACKUPS_POOL
+from space import fill_up, is_full, make_room, mon
+from waiting import until
+
 from .town import APIS, WORKERS, Town
 
 # Longer than a lease, so that others take over what the stopped one held.
@@ -31,7 +32,7 @@ class Faults:
         self.done: Counter[str] = Counter()
         self.busy: set[str] = set()
         self.lock = threading.Lock()
-        self.full: list[tuple[float, float]] = []  # when the pool was full
+        self.full: list[tuple[float, float]] = []  # when Ceph was full
         self.stop = threading.Event()
         self.errors: list[str] = []
         self.threads = [threading.Thread(target=self._run, args=(random.Random(f"{seed}/{number}"),))
@@ -47,7 +48,7 @@ class Faults:
             thread.join()
 
     def was_full(self, began: float, ended: float) -> bool:
-        """Whether the pool was full at any time in between; a while longer counts, until the OSD knows."""
+        """Whether Ceph was full at any time in between; a while longer counts, until the OSD knows."""
         now = time.monotonic()
         with self.lock:
             return any(start <= ended and began <= (end or now) + 15 for start, end in self.full)
@@ -159,10 +160,11 @@ class Faults:
                 began = time.monotonic()
                 with self.lock:
                     self.full.append((began, 0.0))
-                self._quota("1")
-                self._count("the backup pool is full")
+                fill_up(self.ceph)
+                until(lambda: is_full(self.ceph), bool, "Ceph to be full", every=0.2)
+                self._count("Ceph is full")
                 self._rest(rng, 4.0, 12.0)
-                self._quota("0")
+                make_room(self.ceph)
                 with self.lock:
                     self.full[-1] = (began, time.monotonic())
 
@@ -183,19 +185,12 @@ class Faults:
                 self._rest(rng, 3.0, 8.0)
                 self._configure("osd_debug_inject_dispatch_delay_probability", "0")
 
-    def _quota(self, max_bytes: str) -> None:
-        self._mon({"prefix": "osd pool set-quota", "pool": BACKUPS_POOL, "field": "max_bytes", "val": max_bytes})
-
     def _configure(self, name: str, value: str) -> None:
-        self._mon({"prefix": "config set", "who": "osd", "name": name, "value": value})
-
-    def _mon(self, command: dict[str, str]) -> None:
-        code, _, said = self.ceph.mon_command(json.dumps(command), b"")
-        assert code == 0, (command, said)
+        mon(self.ceph, prefix="config set", who="osd", name=name, value=value)
 
     def heal(self) -> None:
         """Everything runs, and nothing is in the way."""
-        self._quota("0")
+        make_room(self.ceph)
         self._configure("ms_inject_socket_failures", "0")
         self._configure("osd_debug_inject_dispatch_delay_probability", "0")
         self.town.lab.database.start()

@@ -39,7 +39,7 @@ class Person(threading.Thread):
                      for api, port in town.ports.items()}
         self.volumes: dict[str, Content] = {}
         self.backups: dict[str, tuple[str, Content]] = {}  # those that are available, with the volume
-        self.failed: set[str] = set()  # those that are in error, because the pool was full
+        self.failed: set[str] = set()  # those that are in error, because Ceph was full, or cancelled
         self.done: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.stop = threading.Event()
@@ -121,12 +121,16 @@ class Person(threading.Thread):
     # ---- acts
 
     def _make_volume(self) -> None:
-        name = uuid.uuid4().hex
+        name, began = uuid.uuid4().hex, time.monotonic()
         volume = self.ask("POST", "/volumes", {"volume": {"name": name, "size": 1}}, self.named("volume", name))["volume"]["id"]
+        if self.settled("volume", volume) == "error" and self.faults.was_full(began, time.monotonic()):
+            self.done["volumes that failed while Ceph was full"] += 1
+            return self._remove("volume", volume)
         self.expect("volume", volume, "available")
         self.volumes[volume] = Content(GIB)
         self._write(volume, self.rng.randrange(8, 40))
         self.done["volumes made"] += 1
+        return None
 
     def _write(self, volume: str, pieces: int) -> None:
         content = self.volumes[volume]
@@ -156,7 +160,7 @@ class Person(threading.Thread):
         status = self.settled("backup", backup)
         if status == "error" and self.faults.was_full(began, time.monotonic()):
             self.failed.add(backup)
-            self.done["backups that failed while the pool was full"] += 1
+            self.done["backups that failed while Ceph was full"] += 1
         elif status == "available":
             self.backups[backup] = (volume, content)
             self.done["increments" if incremental else "full backups"] += 1
@@ -214,7 +218,7 @@ class Person(threading.Thread):
 
     def _restore_new(self) -> None:
         if not self.backups:
-            return
+            return None
         backup = self.rng.choice(sorted(self.backups))
         name = uuid.uuid4().hex
 
@@ -222,13 +226,24 @@ class Person(threading.Thread):
             found = self.named("volume", name)()
             return {"restore": {"volume_id": found["volume"]["id"]}} if found else None
 
+        began = time.monotonic()
         answer = self.ask("POST", f"/backups/{backup}/restore", {"restore": {"name": name}}, look)
         volume = answer["restore"]["volume_id"]
-        self.expect("volume", volume, "available")
-        self.expect("backup", backup, "available")
+        if not self._restored(backup, volume, began):
+            return self._remove("volume", volume)
         compare(self.pools, VOLUMES_POOL, image_of(volume), None, self.backups[backup][1])
         self.done["restores to new volumes"] += 1
-        self._remove("volume", volume)
+        return self._remove("volume", volume)
+
+    def _restored(self, backup: str, volume: str, began: float) -> bool:
+        """Whether it came to a good end; it may fail while Ceph is full, and then it says so."""
+        status = self.settled("volume", volume)
+        self.expect("backup", backup, "available")
+        if status == "error_restoring" and self.faults.was_full(began, time.monotonic()):
+            self.done["restores that failed while Ceph was full"] += 1
+            return False
+        self.expect("volume", volume, "available")
+        return True
 
     def _restore_in_place(self) -> None:
         backup = self.rng.choice(sorted(self.backups))
@@ -236,11 +251,13 @@ class Person(threading.Thread):
         if volume not in self.volumes:
             return
         self._write(volume, 3)
-        before = self.town_jobs(backup)
-        look = lambda: {} if self.town_jobs(backup) > before else None  # noqa: E731
-        self.ask("POST", f"/backups/{backup}/restore", {"restore": {"volume_id": volume}}, look)
-        self.expect("volume", volume, "available")
-        self.expect("backup", backup, "available")
+        done = False
+        while not done:
+            before, began = self.town_jobs(backup), time.monotonic()
+            look = lambda before=before: {} if self.town_jobs(backup) > before else None  # noqa: E731
+            self.ask("POST", f"/backups/{backup}/restore", {"restore": {"volume_id": volume}}, look)
+            if not (done := self._restored(backup, volume, began)):
+                self.ask("POST", f"/volumes/{volume}/action", {"os-reset_status": {"status": "available"}})
         compare(self.pools, VOLUMES_POOL, image_of(volume), None, content)
         self.volumes[volume] = content.copy()
         self.done["restores in place"] += 1

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from space import fill_up, is_full, make_room
 from takeover.disks import change, expected, fill, seen, stray_data
 from waiting import until
 
 from .cancel import of_backup
 
-# None of them counts below the ones before.
-RATIOS = ("nearfull", "backfillfull", "full")
-
-
-def command(cluster, **words: object) -> dict:
-    code, out, said = cluster.mon_command(json.dumps(words | {"format": "json"}), b"")
-    assert code == 0, said
-    return json.loads(out) if out else {}
-
-
-def is_full(cluster) -> bool:
-    return "full" in command(cluster, prefix="osd dump")["osds"][0]["state"]
-
-
 @contextmanager
 def full(cluster) -> Iterator[None]:
     """Whatever the OSD holds is too much inside of this."""
-    before = command(cluster, prefix="osd dump")
-    for ratio in RATIOS:
-        command(cluster, prefix=f"osd set-{ratio}-ratio", ratio=0.00001)
+    fill_up(cluster)
     try:
         until(lambda: is_full(cluster), bool, "the cluster to be full")
         yield
     finally:
-        for ratio in RATIOS:
-            command(cluster, prefix=f"osd set-{ratio}-ratio", ratio=before[f"{ratio}_ratio"])
+        make_room(cluster)
         until(lambda: is_full(cluster), lambda seen: not seen, "the cluster to have room")
 
 
