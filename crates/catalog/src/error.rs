@@ -67,8 +67,11 @@ impl Error {
                         | sqlx::Error::PoolClosed
                         | sqlx::Error::WorkerCrashed
                 ) || error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| {
-                    // connection failures, server shutting down or starting, serialisation failures, deadlocks
+                    // connection failures, server shutting down or starting, serialisation failures, deadlocks; and
+                    // logins that are refused, as by the wrong server on that port: nothing of what was asked is at fault
                     code.starts_with("08")
+                        || code.starts_with("28")
+                        || code == "3D000"
                         || code.starts_with("57P")
                         || code == "40001"
                         || code == "40P01"

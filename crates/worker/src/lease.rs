@@ -255,7 +255,7 @@ impl Held {
                 (came_on, told) = (Instant::now(), false);
             } else if !told {
                 tracing::warn!(job.id = %self.job.id, step, seconds,
-                    "the job does not come on: Ceph is slow, or does not answer; it waits");
+                    "the job does not come on: Ceph is slow or does not answer, or somebody holds an image; it waits");
                 told = true;
             }
         }

@@ -11,6 +11,7 @@ mod imports;
 mod jobs;
 mod plans;
 mod quotas;
+mod refused;
 mod services;
 mod snapshots;
 mod support;
