@@ -16,10 +16,7 @@ from takeover.disks import KEEPING, expected, fill, seen, stray_data
 from takeover.workers import copying
 from waiting import until
 
-
-def job(tenant: Tenant, backup: str) -> dict:
-    """The newest job of a backup, as the API shows it."""
-    return tenant.api.get(f"/cindervault/backups/{backup}").expect(200)["backup"]["jobs"][0]
+from .jobs import job
 
 
 def said(server: Server, since: int) -> str:

@@ -57,7 +57,8 @@ def silent(lab: Lab) -> Iterator[None]:
         yield
     finally:
         for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # one that had ended, and that the postmaster has buried since
+                os.kill(pid, signal.SIGCONT)
 
 
 def children(parent: int) -> list[int]:
