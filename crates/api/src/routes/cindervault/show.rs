@@ -50,8 +50,9 @@ pub(super) static SHOW: Operation = Operation::ok(
 
 pub(super) async fn show(call: Call) -> Result<Reply, ApiError> {
     let backup = find(&call).await?;
-    let known = call.catalog().verification(backup.id).await?.ok_or_else(|| unknown_backup(&call))?;
+    // the jobs first: where one is shown to have ended, what came of it is shown, too
     let jobs = call.catalog().backup_jobs(backup.id, JOBS).await?;
+    let known = call.catalog().verification(backup.id).await?.ok_or_else(|| unknown_backup(&call))?;
     Reply::ok(&json!({ "backup": {
         "id": backup.id,
         "status": known.status.as_str(),
