@@ -41,7 +41,7 @@ auth client required = cephx
 auth allow insecure global id reclaim = false
 keyring = {dir}/keyring/$cluster.$name.keyring
 run dir = {dir}/run
-# Socket paths may not exceed 107 characters, a clone's directory may: ask the daemons with `ceph tell`.
+# Socket paths may not exceed 107 characters, a clone's directory may. Without one there is no `ceph tell`, either.
 admin socket =
 crash dir = {dir}/log
 log file = {dir}/log/$cluster-$name.log
