@@ -5,6 +5,7 @@
 //! is recognised. Everything under `/v3` that is a resource passes here, so no route can forget to ask who is
 //! calling: a [`crate::call::Call`] can only be made of what this module leaves behind.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -111,7 +112,12 @@ async fn read(headers: &HeaderMap, body: Body, within: Duration) -> Result<Bytes
     match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(unroutable::too_large(headers)),
-        Ok(Err(_)) | Err(_) => Err(unroutable::no_body(headers)),
+        // cut off, or in chunks that are none
+        Ok(Err(error)) => {
+            tracing::debug!(error = &*error as &dyn Error, "the body can not be read");
+            Err(ApiError::bad_request("The request's body could not be read.").into_response())
+        }
+        Err(_) => Err(unroutable::no_body(headers)),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn too_large(headers: &HeaderMap) -> Response {
     )
 }
 
-/// The body did not arrive.
+/// The body did not arrive in time.
 pub(crate) fn no_body(headers: &HeaderMap) -> Response {
     answer(headers, StatusCode::REQUEST_TIMEOUT, "Request Timeout", "The request's body did not arrive in time.")
 }

@@ -295,6 +295,31 @@ async fn a_client_that_dribbles_is_left_alone_after_a_while() {
 }
 
 #[tokio::test]
+async fn a_body_that_can_not_be_read_is_the_requests_fault() {
+    with_server(async |server| {
+        for (framing, body) in [
+            ("Content-Length: 1000", "{"),
+            ("Transfer-Encoding: chunked", "no number\r\n{"),
+            ("Transfer-Encoding: chunked", "1\r\n{\r\n"),
+        ] {
+            let mut socket = TcpStream::connect(&server.address).await.unwrap();
+            let request = format!(
+                "POST /v3/{PROJECT}/backups HTTP/1.1\r\nHost: h\r\nX-Auth-Token: alice:{PROJECT}\r\n\
+                 Content-Type: application/json\r\n{framing}\r\n\r\n{body}"
+            );
+            socket.write_all(request.as_bytes()).await.unwrap();
+            socket.shutdown().await.unwrap();
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{framing}: {answer}");
+            let fault = r#"{"badRequest":{"code":400,"message":"The request's body could not be read."}}"#;
+            assert!(answer.ends_with(fault), "{framing}: {answer}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_project_that_asks_too_often_is_told_when_to_come_back() {
     let settings = Settings { requests_per_second: NonZeroU32::new(2), ..Settings::default() };
     with_settings(settings, async |server| {
