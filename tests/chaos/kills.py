@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "lab")]
 
 import rados  # noqa: E402
-from cluster import VOLUMES_POOL  # noqa: E402
+from cluster import BACKUPS_POOL, VOLUMES_POOL  # noqa: E402
 from conformance.server import Lab  # noqa: E402
 from content import MIB, PIECE, Content  # noqa: E402
 from pools import Pools  # noqa: E402
@@ -31,8 +31,12 @@ from chaos.looks import audit, compare, image_of  # noqa: E402
 from chaos.people import GIB, Person  # noqa: E402
 from chaos.town import Town  # noqa: E402
 
-FILLED = 1280 * MIB
+# Of the volume whose full backups tell how much is copied again.
+LARGE = 1280 * MIB
+# Of the one with which everything else is done: most of the time is spent waiting for leases to run out.
+SMALL = 256 * MIB
 CHANGED = 24  # pieces, before an increment or a restore in place
+TRIM_ABOVE = 10 * GIB  # of disk under the OSD: its file only grows by itself
 
 
 class Unhindered:
@@ -56,13 +60,25 @@ class Kills:
         person = self.person
         unlimited = dict.fromkeys(("volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes"), -1)
         person.ask("PUT", f"/os-quota-sets/{person.project}", {"quota_set": unlimited})
-        volume = person.ask("POST", "/volumes", {"volume": {"size": 2}})["volume"]["id"]
-        person.expect("volume", volume, "available")
-        person.volumes[volume] = Content(2 * GIB)
-        self.write(volume, [index * PIECE for index in range(FILLED // PIECE)])
-        self.round(volume, killing=False)
+        large, small = self.filled(LARGE), self.filled(SMALL)
+        self.large_round(large, killing=False)
+        self.round(small, killing=False)
         while sum(self.hit.values()) < self.wanted:
-            self.round(volume, killing=True)
+            self.large_round(large, killing=True)
+            self.round(small, killing=True)
+            self.round(small, killing=True)
+            print(f"{sum(self.hit.values())} kills", flush=True)
+            if self.town.lab.cluster.disk_bytes() > TRIM_ABOVE:
+                self.town.lab.cluster.trim()
+
+    def filled(self, amount: int) -> str:
+        """A volume with so many bytes of random data."""
+        person, gib = self.person, -(-amount // GIB)
+        volume = person.ask("POST", "/volumes", {"volume": {"size": gib}})["volume"]["id"]
+        person.expect("volume", volume, "available")
+        person.volumes[volume] = Content(gib * GIB)
+        self.write(volume, [index * PIECE for index in range(amount // PIECE)])
+        return volume
 
     def write(self, volume: str, offsets: list[int]) -> None:
         content = self.person.volumes[volume]
@@ -74,15 +90,24 @@ class Kills:
             image.flush()
 
     def scribble(self, volume: str) -> None:
-        self.write(volume, [self.rng.randrange(FILLED // PIECE) * PIECE for _ in range(CHANGED)])
+        self.write(volume, [self.rng.randrange(SMALL // PIECE) * PIECE for _ in range(CHANGED)])
+
+    def large_round(self, volume: str, killing: bool) -> None:
+        """A full backup, looked at, and its removal."""
+        person = self.person
+        before, kills = self.written(), self.hit["large full backup"]
+        full = self.made(volume, "large full backup", killing)
+        if killing:
+            self.copied.append((self.hit["large full backup"] - kills, self.written() - before, LARGE))
+        base, content = f"{image_of(volume)}.backup.{full}", person.backups[full][1]
+        compare(person.pools, BACKUPS_POOL, base, person.pools.backup_snapshots(BACKUPS_POOL, base, full)[0], content)
+        person._remove("backup", full)
+        del person.backups[full]
 
     def round(self, volume: str, killing: bool) -> None:
         """A full backup, an increment, restores of both kinds, and the removal of all."""
         person = self.person
-        before, kills = self.written(), self.hit["full"]
-        full = self.made(volume, "full", killing)
-        if killing:
-            self.copied.append((self.hit["full"] - kills, self.written() - before, FILLED))
+        full = self.made(volume, "full backup", killing)
         self.scribble(volume)
         more = self.made(volume, "increment", killing, incremental=True)
         _, content = person.backups[more]
@@ -151,6 +176,15 @@ class Kills:
             self.took[kind] = time.monotonic() - began
         return made
 
+    def tell_who_holds_what(self) -> None:
+        """The watchers of all images of volumes, and the workers' addresses."""
+        pools = self.person.pools
+        for image in pools.images(VOLUMES_POOL):
+            with pools.open(VOLUMES_POOL, image) as opened:
+                print(f"{image} is watched by {[one['addr'] for one in opened.watchers_list()]}")
+        for row in self.town.rows("SELECT name, connections FROM workers ORDER BY 1"):
+            print(f"{row['name']}: {row['connections']}")
+
     def written(self) -> int:
         """By the OSD's process, to its disk: a little more than it was sent."""
         pid = self.town.lab.cluster.osd.pid()
@@ -163,8 +197,8 @@ class Kills:
             print(f"  {count:6}  while it was making: {kind} (takes {self.took[kind]:.2f} s undisturbed)")
         ratios = [written / data for kills, written, data in self.copied if kills]
         total = sum(written for _, written, _ in self.copied) / sum(data for _, _, data in self.copied)
-        print(f"full backups that were interrupted: {len(ratios)}; of their volume's data they wrote "
-              f"{statistics.mean(ratios):.2f} times on average, {max(ratios):.2f} at most; all full backups {total:.2f}")
+        print(f"large full backups that were interrupted: {len(ratios)}; of their volume's data they wrote "
+              f"{statistics.mean(ratios):.2f} times on average, {max(ratios):.2f} at most; all of them {total:.2f}")
 
 
 def main() -> int:
@@ -175,7 +209,11 @@ def main() -> int:
         kills = Kills(town, Pools(ceph), seed, int(os.environ.get("KILLS") or 200))
         print(f"seed {seed}", flush=True)
         try:
-            kills.run()
+            try:
+                kills.run()
+            except BaseException:
+                kills.tell_who_holds_what()
+                raise
             wrong = audit(town, kills.person.pools, [kills.person])
         finally:
             town.stop()
