@@ -1,6 +1,6 @@
 //! The bodies of the metadata sub-resources, the same for volumes and snapshots (API spec 11.1, 11.2).
 
-use catalog::{Metadata, MetadataEdit};
+use catalog::{EditRejected, MAX_METADATA_BYTES, Metadata, MetadataEdit};
 
 use crate::call::Call;
 use crate::fault::ApiError;
@@ -39,4 +39,14 @@ pub(crate) fn item(call: &Call) -> Result<Metadata, ApiError> {
 /// The removal of the key that the path names.
 pub(crate) fn removal(call: &Call) -> MetadataEdit {
     MetadataEdit::Remove(call.param("key").to_owned())
+}
+
+/// The answer to a change that can not be made: the 404 for a key that is not there, or 400 for too much of `what`.
+pub(crate) fn refusal(rejected: EditRejected, what: &str, no_such_key: impl FnOnce() -> ApiError) -> ApiError {
+    match rejected {
+        EditRejected::NoSuchKey => no_such_key(),
+        EditRejected::TooLarge { bytes } => ApiError::bad_request(format!(
+            "The {what} would take {bytes} bytes as JSON. At most {MAX_METADATA_BYTES} are allowed; nothing was changed."
+        )),
+    }
 }

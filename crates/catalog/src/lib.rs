@@ -43,7 +43,7 @@ pub mod workers;
 
 pub use error::{Error, Result};
 pub use ids::{BackupId, JobId, MessageId, ProjectId, SnapshotId, TransferId, UserId, VolumeId, VolumeTypeId};
-pub use metadata::{Metadata, MetadataEdit};
+pub use metadata::{EditRejected, MAX_METADATA_BYTES, Metadata, MetadataEdit};
 pub use store::Catalog;
 pub use text_enum::UnknownWord;
 pub use time::Time;

@@ -1,6 +1,6 @@
 //! What is known of the image of a volume (API spec 11.1).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::neighbours::{UNKNOWN, set_status, volume};
 use crate::support::{Answer, Server, with_server};
@@ -85,4 +85,42 @@ async fn what_is_refused() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn metadata_does_not_grow_without_end() {
+    with_server(async |server| {
+        let id = volume(server, 1).await;
+        let body = json!({ "snapshot": { "volume_id": id } });
+        let made = server.post("/snapshots", &body).send().await.expect(202);
+        let snapshot = made["snapshot"]["id"].as_str().unwrap().to_owned();
+        // about 103 kB each; two have room
+        let more = |name: &str| -> Value {
+            (0..200).map(|n| (format!("{name}{n:0>254}"), json!("v".repeat(255)))).collect::<Map<_, _>>().into()
+        };
+        let volume_metadata = format!("/volumes/{id}/metadata");
+        let snapshot_metadata = format!("/snapshots/{snapshot}/metadata");
+        for (path, what) in [(&volume_metadata, "volume's metadata"), (&snapshot_metadata, "snapshot's metadata")] {
+            let add = async |name: &str| server.post(path, &json!({ "metadata": more(name) })).send().await;
+            add("a").await.expect(200);
+            let two = add("b").await.expect(200);
+            refused(add("c").await, what);
+            assert_eq!(server.get(path).send().await.expect(200), two);
+        }
+        for name in ["a", "b"] {
+            act(server, &id, &set(&more(name))).await.expect(200);
+        }
+        refused(act(server, &id, &set(&more("c"))).await, "volume's image metadata");
+        let kept = act(server, &id, &json!({ "os-show_image_metadata": null })).await.expect(200);
+        assert_eq!(kept["metadata"].as_object().unwrap().len(), 400);
+    })
+    .await;
+}
+
+fn refused(answer: Answer, what: &str) {
+    // 600 times "k":"v" with a comma, or a bracket, beside it
+    let bytes = 600 * (255 + 255 + 6) + 1;
+    let message =
+        format!("The {what} would take {bytes} bytes as JSON. At most 262144 are allowed; nothing was changed.");
+    assert_eq!(answer.fault(400, "badRequest"), message);
 }

@@ -4,7 +4,7 @@ use sqlx::types::Json;
 
 use super::record::lock_in;
 use crate::page::Scope;
-use crate::{Catalog, Metadata, MetadataEdit, Result, SnapshotId};
+use crate::{Catalog, EditRejected, Metadata, MetadataEdit, Result, SnapshotId};
 
 /// Why a snapshot's metadata was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -12,9 +12,9 @@ pub enum MetadataRejected {
     /// There is no such snapshot in the caller's sight.
     #[error("there is no such snapshot")]
     NotFound,
-    /// The key is not there.
-    #[error("the key is not there")]
-    NoSuchKey,
+    /// It can not be changed in this way.
+    #[error(transparent)]
+    Edit(#[from] EditRejected),
 }
 
 impl Catalog {
@@ -30,10 +30,10 @@ impl Catalog {
     ) -> Result<std::result::Result<Metadata, MetadataRejected>> {
         let mut tx = self.pool.begin().await?;
         let Some(snapshot) = lock_in(&mut tx, id, scope).await? else { return Ok(Err(MetadataRejected::NotFound)) };
-        let mut metadata = snapshot.metadata;
-        if !edit.apply(&mut metadata) {
-            return Ok(Err(MetadataRejected::NoSuchKey));
-        }
+        let metadata = match edit.apply(snapshot.metadata) {
+            Ok(metadata) => metadata,
+            Err(rejected) => return Ok(Err(rejected.into())),
+        };
         sqlx::query("UPDATE snapshots SET metadata = $2, updated_at = now() WHERE id = $1")
             .bind(id)
             .bind(Json(&metadata))

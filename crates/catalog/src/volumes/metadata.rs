@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use super::record::lock_in;
 use super::{Status, Volume};
 use crate::page::Scope;
-use crate::{Catalog, Metadata, MetadataEdit, Result, VolumeId};
+use crate::{Catalog, EditRejected, Metadata, MetadataEdit, Result, VolumeId};
 
 /// Why a volume's metadata was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,9 +13,9 @@ pub enum MetadataRejected {
     /// There is no such volume in the caller's sight.
     #[error("there is no such volume")]
     NotFound,
-    /// The key is not there.
-    #[error("the key is not there")]
-    NoSuchKey,
+    /// It can not be changed in this way.
+    #[error(transparent)]
+    Edit(#[from] EditRejected),
     /// A volume of this status keeps its metadata.
     #[error("the metadata of a volume that is {0} can not be changed")]
     Status(Status),
@@ -78,16 +78,17 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         let Some(volume) = lock_in(&mut tx, id, scope).await? else { return Ok(Err(MetadataRejected::NotFound)) };
         let status = volume.status;
-        let mut metadata = match read(volume) {
+        let metadata = match read(volume) {
             Ok(metadata) => metadata,
             Err(rejected) => return Ok(Err(rejected)),
         };
         if matches!(status, Status::Maintenance | Status::Uploading) {
             return Ok(Err(MetadataRejected::Status(status)));
         }
-        if !edit.apply(&mut metadata) {
-            return Ok(Err(MetadataRejected::NoSuchKey));
-        }
+        let metadata = match edit.apply(metadata) {
+            Ok(metadata) => metadata,
+            Err(rejected) => return Ok(Err(rejected.into())),
+        };
         sqlx::query(write).bind(id).bind(Json(&metadata)).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(Ok(metadata))

@@ -6,7 +6,7 @@ use catalog::volumes::{
     CreateRejected, DeleteRejected, Deletion, ExtendRejected, MetadataRejected, NewVolume, ReadonlyRejected, Reset,
     ResetRejected, Source, Status, UpdateRejected, VolumeChange,
 };
-use catalog::{Metadata, MetadataEdit, ProjectId, SnapshotId, VolumeId};
+use catalog::{EditRejected, Metadata, MetadataEdit, ProjectId, SnapshotId, VolumeId};
 
 use crate::support::{Database, new_volume, placement, project, scope, with_database};
 
@@ -189,7 +189,7 @@ async fn metadata_is_merged_replaced_and_guarded() {
         };
         assert_eq!(edit(MetadataEdit::Merge(map(&[("a", "1")]))).await, Ok(map(&[("a", "1")])));
         assert_eq!(edit(MetadataEdit::Merge(map(&[("b", "2")]))).await, Ok(map(&[("a", "1"), ("b", "2")])));
-        assert_eq!(edit(MetadataEdit::Remove("c".to_owned())).await, Err(MetadataRejected::NoSuchKey));
+        assert_eq!(edit(MetadataEdit::Remove("c".to_owned())).await, Err(EditRejected::NoSuchKey.into()));
         assert_eq!(edit(MetadataEdit::Replace(map(&[("c", "3")]))).await, Ok(map(&[("c", "3")])));
         let stale = database
             .catalog

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{find, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
-use crate::metadata_body::{ITEM, ITEM_SHAPE, MAP, MAP_SHAPE, item, map, removal};
+use crate::metadata_body::{ITEM, ITEM_SHAPE, MAP, MAP_SHAPE, item, map, refusal, removal};
 use crate::microversion::Microversion;
 use crate::openapi::Operation;
 use crate::reply::Reply;
@@ -89,7 +89,9 @@ async fn edit(call: &Call, change: &MetadataEdit, rule: Rule) -> Result<Metadata
     let edited = call.catalog().edit_snapshot_metadata(snapshot.id, &call.scope(), change).await?;
     edited.map_err(|rejected| match rejected {
         MetadataRejected::NotFound => missing(snapshot.id),
-        MetadataRejected::NoSuchKey => no_such_key(snapshot.id, call.param("key")),
+        MetadataRejected::Edit(rejected) => {
+            refusal(rejected, "snapshot's metadata", || no_such_key(snapshot.id, call.param("key")))
+        }
     })
 }
 

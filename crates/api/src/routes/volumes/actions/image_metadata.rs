@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::{find, metadata, missing};
 use crate::call::Call;
 use crate::fault::ApiError;
-use crate::metadata_body::MAP_SHAPE;
+use crate::metadata_body::{MAP_SHAPE, refusal};
 use crate::openapi::Operation;
 use crate::reply::Reply;
 use crate::schema::{self, Key, Object, Schema};
@@ -66,7 +66,9 @@ async fn edit(call: &Call, volume: &VolumeView, change: &MetadataEdit) -> Result
     let edited = call.catalog().edit_volume_image_metadata(volume.id, &call.scope(), change).await?;
     edited.map_err(|rejected| match rejected {
         MetadataRejected::NotFound => missing(volume.id),
-        MetadataRejected::NoSuchKey => ApiError::fault(StatusCode::NOT_FOUND, "Metadata item was not found."),
+        MetadataRejected::Edit(rejected) => refusal(rejected, "volume's image metadata", || {
+            ApiError::fault(StatusCode::NOT_FOUND, "Metadata item was not found.")
+        }),
         MetadataRejected::Status(status) => metadata::fixed(change, status),
         // only a change that names what it has seen can find something else
         MetadataRejected::Changed => ApiError::internal("an unconditional change met a condition"),

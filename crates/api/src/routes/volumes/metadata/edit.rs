@@ -10,7 +10,7 @@ use super::super::{find, missing};
 use super::etag;
 use crate::call::Call;
 use crate::fault::ApiError;
-use crate::metadata_body::{ITEM, ITEM_SHAPE, MAP, MAP_SHAPE, item, map, removal};
+use crate::metadata_body::{ITEM, ITEM_SHAPE, MAP, MAP_SHAPE, item, map, refusal, removal};
 use crate::microversion::Microversion;
 use crate::openapi::{Operation, Parameter};
 use crate::reply::Reply;
@@ -70,7 +70,9 @@ async fn edit(call: &Call, change: &MetadataEdit, rule: Rule) -> Result<Metadata
     let edited = call.catalog().edit_volume_metadata(volume.id, &call.scope(), change, &seen).await?;
     edited.map_err(|rejected| match rejected {
         MetadataRejected::NotFound => missing(volume.id),
-        MetadataRejected::NoSuchKey => no_such_key(volume.id, call.param("key")),
+        MetadataRejected::Edit(rejected) => {
+            refusal(rejected, "volume's metadata", || no_such_key(volume.id, call.param("key")))
+        }
         MetadataRejected::Status(status) => fixed(change, status),
         MetadataRejected::Changed => {
             ApiError::fault(StatusCode::PRECONDITION_FAILED, "The metadata does not match the If-Match header.")
