@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use crate::fault::ApiError;
 use crate::links::Links;
-use crate::path::Place;
+use crate::path::{self, Place};
 use crate::request_id::{self, RequestId};
 use crate::state::Api;
 use crate::{unroutable, versions};
@@ -64,7 +64,7 @@ async fn answer(api: &Api, request_id: &RequestId, request: Request, next: Next)
     };
     let links = Links::of_request(api.settings().public_url.as_deref(), &parts.headers, &parts.uri);
     let reading = matches!(parts.method, Method::GET | Method::HEAD);
-    let (project, path) = match Place::of(parts.uri.path()) {
+    let (project, path) = match Place::of(&path::normal(parts.uri.path())) {
         Place::Root if reading => return versions::root(&parts.headers, &links, request_id),
         Place::Versions if reading => return versions::v3(&parts.headers, &links, request_id),
         Place::Health if reading => return versions::health(&parts.headers),

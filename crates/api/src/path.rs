@@ -1,5 +1,7 @@
 //! What a URL's path asks for (API spec 2).
 
+use std::borrow::Cow;
+
 /// What a path names, before any route is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -51,6 +53,33 @@ impl Place {
     }
 }
 
+/// The path with those letters, digits and `-._~` as themselves that were sent percent-encoded: both name the same
+/// (RFC 3986, 6.2.2.2). Every other encoded byte stays, so that none becomes a separator; so does a path with a `%` that begins
+/// no encoded byte, for what is decoded could make it one.
+pub(crate) fn normal(path: &str) -> Cow<'_, str> {
+    let mut pieces = path.split('%');
+    let Some(first) = pieces.next().filter(|first| first.len() < path.len()) else { return path.into() };
+    let mut normal = String::with_capacity(path.len());
+    normal.push_str(first);
+    for piece in pieces {
+        let Some((digits, behind)) = piece.split_at_checked(2) else { return path.into() };
+        // a sign is a number to `from_str_radix`, too
+        let byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16));
+        match byte {
+            Some(Ok(byte)) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(char::from(byte));
+                normal.push_str(behind);
+            }
+            Some(Ok(_)) => {
+                normal.push('%');
+                normal.push_str(piece);
+            }
+            Some(Err(_)) | None => return path.into(),
+        }
+    }
+    normal.into()
+}
+
 fn is_project(segment: &str) -> bool {
     !segment.is_empty() && segment.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
 }
@@ -82,6 +111,34 @@ mod tests {
                 }
                 other => proptest::prop_assert!(false, "{:?}", other),
             }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_normal_path_means_what_was_sent(text in "(%[0-9a-fA-F]{2}|[%/a-f0-9.~é-]){0,12}") {
+            let normal = normal(&text);
+            let decoded = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<_>>();
+            proptest::prop_assert_eq!(decoded(&normal), decoded(&text));
+            proptest::prop_assert_eq!(normal.split('/').count(), text.split('/').count());
+        }
+    }
+
+    #[test]
+    fn normal_paths() {
+        for (sent, path) in [
+            ("/v3/0a/backups", "/v3/0a/backups"),
+            ("/%763/%30a/%62acku%70s", "/v3/0a/backups"),
+            ("/v3/%41%5A%5a%2d%2E%5F%7e", "/v3/AZZ-._~"),
+            // no separators, and nothing twice
+            ("/v3%2Fbackups%3fa%23%00%e9", "/v3%2Fbackups%3fa%23%00%e9"),
+            ("/v3/%2562ackups", "/v3/%2562ackups"),
+            ("/v3/%%36%32ackups", "/v3/%%36%32ackups"),
+            ("/v3/%62%+1", "/v3/%62%+1"),
+            ("/v3/%62%6", "/v3/%62%6"),
+            ("/v3/%62%6é", "/v3/%62%6é"),
+        ] {
+            assert_eq!(normal(sent), path, "{sent}");
         }
     }
 

@@ -227,15 +227,25 @@ async fn bodies_are_json_of_a_bounded_size() {
                  Content-Type: application/json\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
                  {length:x}\r\n{body}\r\n0\r\n\r\n"
             );
-            let mut socket = TcpStream::connect(&server.address).await.unwrap();
-            socket.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = Vec::new();
-            socket.read_to_end(&mut answer).await.unwrap();
-            let answer = String::from_utf8(answer).unwrap();
+            let answer = answer(send(server, &request).await).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
         }
     })
     .await;
+}
+
+/// Sends this as it stands.
+async fn send(server: &Server, request: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(&server.address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    socket
+}
+
+/// All that comes back until the server closes the connection.
+async fn answer(mut socket: TcpStream) -> String {
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// Sends the first part, then the rest again and again, one byte at a time, and returns what comes back until the
@@ -295,6 +305,32 @@ async fn a_client_that_dribbles_is_left_alone_after_a_while() {
 }
 
 #[tokio::test]
+async fn a_path_may_be_encoded_where_it_need_not_be() {
+    with_server(async |server| {
+        let get = async |path: &str| server.ask_at(Method::GET, path).send().await;
+        let project = format!("%30{}", &PROJECT[1..]);
+        for path in [format!("/v3/{PROJECT}/%62ackups"), format!("/%763/{project}/backups%2ejson?%6cimit=1")] {
+            assert_eq!(get(&path).await.expect(200), json!({ "backups": [] }), "{path}");
+        }
+        assert_eq!(get("/%68ealthcheck").await.status, 200);
+        for path in [
+            format!("/v3%2F{PROJECT}/backups"),
+            format!("/v3/{PROJECT}%2fbackups"),
+            format!("/v3/{PROJECT}/%2562ackups"),
+            format!("/v3/{PROJECT}/volumes/%2e%2e/backups"),
+            format!("/v3/%2E%2e/v3/{PROJECT}/backups"),
+        ] {
+            // as it stands: clients resolve such segments themselves
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: h\r\nX-Auth-Token: alice:{PROJECT}\r\nConnection: close\r\n\r\n");
+            let answer = answer(send(server, &request).await).await;
+            assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{path}: {answer}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_body_that_can_not_be_read_is_the_requests_fault() {
     with_server(async |server| {
         for (framing, body) in [
@@ -302,15 +338,13 @@ async fn a_body_that_can_not_be_read_is_the_requests_fault() {
             ("Transfer-Encoding: chunked", "no number\r\n{"),
             ("Transfer-Encoding: chunked", "1\r\n{\r\n"),
         ] {
-            let mut socket = TcpStream::connect(&server.address).await.unwrap();
             let request = format!(
                 "POST /v3/{PROJECT}/backups HTTP/1.1\r\nHost: h\r\nX-Auth-Token: alice:{PROJECT}\r\n\
                  Content-Type: application/json\r\n{framing}\r\n\r\n{body}"
             );
-            socket.write_all(request.as_bytes()).await.unwrap();
+            let mut socket = send(server, &request).await;
             socket.shutdown().await.unwrap();
-            let mut answer = String::new();
-            socket.read_to_string(&mut answer).await.unwrap();
+            let answer = answer(socket).await;
             assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{framing}: {answer}");
             let fault = r#"{"badRequest":{"code":400,"message":"The request's body could not be read."}}"#;
             assert!(answer.ends_with(fault), "{framing}: {answer}");
