@@ -5,7 +5,9 @@
 //! in the reference's order: the type first, then the known keys as declared, then what is missing, then what
 //! is too much.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use serde_json::{Map, Number, Value};
 
 use crate::microversion::Microversion;
 use crate::python;
@@ -381,6 +383,22 @@ pub(crate) fn is_printable(char: char) -> bool {
     u32::from(char) <= 0xffff && (blank || python::is_printable(char))
 }
 
+/// The whole number that was sent. One that no integer of ours holds is the last one before it: the parser makes a float of
+/// it, as it does of `-0`.
+pub(crate) fn whole(number: &Number) -> Option<i64> {
+    /// 2^63: from here on floats have no fraction.
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    if number.is_u64() || number.is_i64() {
+        return Some(number.as_i64().unwrap_or(i64::MAX));
+    }
+    match number.as_f64()? {
+        float if float >= BEYOND => Some(i64::MAX),
+        float if float <= -BEYOND => Some(i64::MIN),
+        float if float.to_bits() == (-0.0_f64).to_bits() => Some(0),
+        _ => None,
+    }
+}
+
 fn check_integer(value: &Value, min: i64, max: i64, or_digits: bool, nullable: bool) -> Result<(), String> {
     match value {
         Value::Null if nullable => Ok(()),
@@ -391,16 +409,22 @@ fn check_integer(value: &Value, min: i64, max: i64, or_digits: bool, nullable: b
                 Err(format!("{} does not match '^[0-9]+$'", python::repr_text(text)))
             }
         }
-        Value::Number(number) if number.is_i64() || number.is_u64() => match number.as_i64() {
-            Some(number) if number < min => Err(format!("{number} is less than the minimum of {min}")),
-            Some(number) if number <= max => Ok(()),
-            _ => Err(format!("{number} is greater than the maximum of {max}")),
+        _ => match value.as_number().and_then(whole) {
+            Some(number) if number >= min && number <= max => Ok(()),
+            Some(number) => {
+                let shown = if number == 0 { Cow::Borrowed("0") } else { Cow::Owned(python::repr(value)) };
+                Err(if number < min {
+                    format!("{shown} is less than the minimum of {min}")
+                } else {
+                    format!("{shown} is greater than the maximum of {max}")
+                })
+            }
+            None => {
+                let text = if or_digits { ", 'string'" } else { "" };
+                let null = if nullable { ", 'null'" } else { "" };
+                Err(format!("{} is not of type 'integer'{text}{null}", python::repr(value)))
+            }
         },
-        _ => {
-            let text = if or_digits { ", 'string'" } else { "" };
-            let null = if nullable { ", 'null'" } else { "" };
-            Err(format!("{} is not of type 'integer'{text}{null}", python::repr(value)))
-        }
     }
 }
 
@@ -518,6 +542,10 @@ mod tests {
         assert!(reason("force", json!("maybe")).unwrap().starts_with("'maybe' is not one of [True, 'True', 'TRUE'"));
         assert_eq!(reason("size", json!(0)).unwrap(), "0 is less than the minimum of 1");
         assert_eq!(reason("size", json!(u64::MAX)).unwrap(), "18446744073709551615 is greater than the maximum of 100");
+        let parsed = |text: &str| reason("size", serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(parsed("-0"), "0 is less than the minimum of 1");
+        assert_eq!(parsed("100000000000000000000"), "1e+20 is greater than the maximum of 100");
+        assert_eq!(parsed("-100000000000000000000"), "-1e+20 is less than the minimum of 1");
         assert_eq!(reason("size", json!("x")).unwrap(), "'x' does not match '^[0-9]+$'");
         assert_eq!(reason("size", json!(1.0)).unwrap(), "1.0 is not of type 'integer', 'string', 'null'");
         assert_eq!(reason("metadata", json!([])).unwrap(), "[] is not of type 'object', 'null'");

@@ -14,9 +14,6 @@ pub(super) const LIMITS: Schema = Schema::AnyObject { nullable: false };
 
 const MAX: i64 = 2_147_483_647;
 
-/// From here on numbers are beyond any integer, and have no fraction: 2^63.
-const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
-
 /// The members of a project's set that say whose it is, which the path says already.
 const WHOSE: [&str; 2] = ["id", "tenant_id"];
 
@@ -75,19 +72,20 @@ fn limit_of_class(name: &str, value: &Value) -> Result<i32, ApiError> {
     let digits = value.as_str().and_then(|text| text.parse::<i64>().ok()).map(Value::from);
     let value = digits.as_ref().unwrap_or(value);
     schema::validate_member(&OF_CLASS, name, value).map_err(ApiError::bad_request)?;
-    value.as_i64().and_then(|number| i32::try_from(number).ok()).ok_or_else(ApiError::malformed)
+    value
+        .as_number()
+        .and_then(schema::whole)
+        .and_then(|number| i32::try_from(number).ok())
+        .ok_or_else(ApiError::malformed)
 }
 
 /// One limit, -1 for none. A text is refused without words of its own, as recorded.
 fn limit(name: &str, value: &Value) -> Result<i32, ApiError> {
-    let number = match value {
-        Value::String(_) => return Err(ApiError::malformed()),
-        Value::Number(number) if number.is_i64() || number.is_u64() => number.as_i64().unwrap_or(i64::MAX),
-        // a whole number that no integer of ours holds has become one with an exponent
-        Value::Number(number) if number.as_f64().is_some_and(|number| number >= TOO_LARGE) => i64::MAX,
-        Value::Number(number) if number.as_f64().is_some_and(|number| number <= -TOO_LARGE) => i64::MIN,
-        _ => return Err(ApiError::bad_request(format!("{name} must be an integer"))),
-    };
+    if value.is_string() {
+        return Err(ApiError::malformed());
+    }
+    let number = value.as_number().and_then(schema::whole);
+    let number = number.ok_or_else(|| ApiError::bad_request(format!("{name} must be an integer")))?;
     if number < -1 {
         return Err(ApiError::bad_request(format!("{name} must be >= -1")));
     }
@@ -104,6 +102,7 @@ mod tests {
     fn limits() {
         assert_eq!(limit("volumes", &json!(-1)).unwrap(), -1);
         assert_eq!(limit("volumes", &json!(MAX)).unwrap(), i32::MAX);
+        assert_eq!(limit("volumes", &serde_json::from_str("-0").unwrap()).unwrap(), 0);
         let message = |value: Value| match limit("volumes", &value) {
             Err(ApiError::Fault { message, .. }) => message.into_owned(),
             other => panic!("{other:?}"),
@@ -128,6 +127,7 @@ mod tests {
     #[test]
     fn limits_of_classes() {
         assert_eq!(limit_of_class("volumes", &json!(-1)).unwrap(), -1);
+        assert_eq!(limit_of_class("volumes", &serde_json::from_str("-0").unwrap()).unwrap(), 0);
         assert_eq!(limit_of_class("volumes", &json!("007")).unwrap(), 7);
         for (value, wrong) in [
             (json!(-2), "Value: -2. -2 is less than the minimum of -1"),
