@@ -125,8 +125,13 @@ def test_what_a_status_becomes(server: Server, tenant) -> None:
 
 
 def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
-    """A base goes there when it stays in use while its last backup is deleted. One that nobody here knows stays."""
-    volume = tenant.volume()
+    """An image goes there when it stays in use while its volume, or its last backup, is deleted. What nobody here knows
+    stays."""
+    volume, gone = tenant.volume(), tenant.volume()
+    trashed = pools.rbd.RBD().trash_move
+    trashed(pools.io[VOLUMES_POOL], f"volume-{gone}")
+    tenant.api.delete(f"/volumes/{gone}").empty(202)
+    tenant.await_gone("volume", gone)
     full, io = tenant.backup(volume), pools.io[BACKUPS_POOL]
     base, stranger = f"volume-{volume}.backup.{full}", f"volume-{uuid.uuid4()}.backup.{uuid.uuid4()}"
     pools.rbd.RBD().create(io, stranger, 1 << 20)
@@ -136,7 +141,7 @@ def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
             ids[image] = opened.id()
             for snapshot in [one["name"] for one in opened.list_snaps()]:
                 opened.remove_snap(snapshot)
-        pools.rbd.RBD().trash_move(io, image)
+        trashed(io, image)
     tenant.api.delete(f"/backups/{full}").empty(202)
     tenant.await_gone("backup", full)
 
@@ -144,15 +149,17 @@ def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
 
     def look(*options: str) -> dict[str, dict[str, str]]:
         """Others than of the trash are foreign, too, and are another test's."""
-        return {one["what"]: one for one in reconcile(server, *options)["findings"] if one["class"] == "base-in-trash"}
+        return {one["what"]: one for one in reconcile(server, *options)["findings"] if one["class"] == "image-in-trash"}
 
     with pools.rbd.Image(io, image_id=ids[base]):
         seen = until(look, lambda seen: seen[ours]["left_because"] == "it is still in use", "the trash to be looked at")
-        assert {what: one["outcome"] for what, one in seen.items()} == {ours: "reported", foreign: "reported"}
+        outcomes = {what: one["outcome"] for what, one in seen.items() if what.startswith(BACKUPS_POOL)}
+        assert outcomes == {ours: "reported", foreign: "reported"}
     assert {what: one["outcome"] for what, one in look("--dry-run").items()} == {ours: "would-repair", foreign: "reported"}
     seen = until(look, lambda seen: seen[ours]["outcome"] == "repaired", "the trash to be emptied")
     assert seen[foreign]["outcome"] == "reported"
     assert [one["name"] for one in pools.rbd.RBD().trash_list(io)] == [stranger]
+    assert list(pools.rbd.RBD().trash_list(pools.io[VOLUMES_POOL])) == []
     pools.rbd.RBD().trash_remove(io, ids[stranger])
 
 

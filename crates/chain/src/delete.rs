@@ -250,7 +250,7 @@ pub async fn remove_image(point: Point, pool: &Pool, name: &str, on_busy: OnBusy
                 pause = (pause * 2).min(Duration::from_secs(5));
             }
             Err(error) if error.errno == Errno::BUSY && on_busy == OnBusy::Trash => {
-                mutation::trash_image(Point::TrashBase, pool, name).await?;
+                mutation::trash_image(Point::TrashImage, pool, name).await?;
                 tracing::warn!(image = name, pool = pool.name(), "the image stayed in use and was moved to the trash");
                 return Ok(true);
             }

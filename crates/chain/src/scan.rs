@@ -123,12 +123,25 @@ pub async fn metadata_written(pool: &Pool, backup: Uuid) -> Result<Option<System
     Ok(pool.object_time(&metadata_object(backup)).await?)
 }
 
-/// The bases that are in a pool's trash.
+/// Whose image is in the trash, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A base.
+    Base(BaseName),
+    /// A volume's own.
+    Volume(Uuid),
+}
+
+/// The images of volumes and the bases that are in a pool's trash.
 ///
 /// # Errors
 /// Ceph failed.
-pub async fn trashed_bases(pool: &Pool) -> Result<Vec<(BaseName, Trashed)>> {
-    let named = |one: Trashed| BaseName::parse(&one.name).map(|name| (name, one));
+pub async fn trashed(pool: &Pool) -> Result<Vec<(Owner, Trashed)>> {
+    let owner = |name: &str| {
+        let volume = || id(name.strip_prefix("volume-")?).map(Owner::Volume);
+        BaseName::parse(name).map(Owner::Base).or_else(volume)
+    };
+    let named = |one: Trashed| owner(&one.name).map(|owner| (owner, one));
     Ok(pool.trash().await?.into_iter().filter_map(named).collect())
 }
 

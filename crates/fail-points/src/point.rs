@@ -71,8 +71,8 @@ points! {
         RemoveBaseName = "base.remove-name";
         /// A base is removed with its last restore point.
         RemoveBase = "base.remove";
-        /// A base that stays in use is moved to the trash.
-        TrashBase = "base.trash";
+        /// An image that stays in use is moved to the trash.
+        TrashImage = "image.trash";
         /// The marker is made on the volume.
         CreateMarker = "marker.create";
         /// A marker that was not made whole is removed.

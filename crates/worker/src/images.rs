@@ -137,13 +137,14 @@ async fn try_release(source: &Image, snapshot: &str, own: bool) -> rbd::Result<(
 }
 
 /// Removes an image with its backup markers and the given snapshots. An image that is gone counts as removed; what is left
-/// of one whose making or removal was cut short is removed.
+/// of one whose making or removal was cut short is removed. One that stays in use goes to the pool's trash, from where a
+/// later look purges it.
 pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotId]) -> Result<(), JobError> {
     let name = volume_image(volume.0);
     let image = match pool.open_read_only(&name, None).await {
         Ok(image) => image,
         Err(error) if error.is_not_found() => {
-            remove_image(Point::RemoveVolume, pool, &name, OnBusy::Fail).await?;
+            remove_image(Point::RemoveVolume, pool, &name, OnBusy::Trash).await?;
             return Ok(());
         }
         Err(error) => return Err(error.into()),
@@ -166,7 +167,7 @@ pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotI
         }
         image.close().await;
     }
-    remove_image(Point::RemoveVolume, pool, &name, OnBusy::Fail).await?;
+    remove_image(Point::RemoveVolume, pool, &name, OnBusy::Trash).await?;
     Ok(())
 }
 

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use catalog::jobs::JobSpec;
 use catalog::{BackupId, Catalog, VolumeId};
+use chain::scan::Owner;
 use chain::{Budget, scan};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -215,13 +216,19 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Bases in the trash: a base goes there when it stays in use while its last backup is deleted.
+    /// Images in the trash: one goes there when it stays in use while its volume, or its last backup, is deleted.
     async fn trash(&mut self, places: &Places) -> Result<(), JobError> {
-        for (name, pool) in &places.backups {
-            for (base, trashed) in scan::trashed_bases(pool).await? {
-                let ids: Vec<Uuid> = base.backup.into_iter().collect();
-                let records = self.catalog.records_of(VolumeId(base.volume), &ids).await?;
-                let mut finding = classify::trashed(name, base, &trashed, &records);
+        let backups = places.backups.iter().map(|(name, pool)| (name.as_str(), pool));
+        let volumes = (places.volumes.name(), &places.volumes);
+        for (name, pool) in backups.chain([volumes]) {
+            for (owner, trashed) in scan::trashed(pool).await? {
+                let (volume, backup) = match owner {
+                    Owner::Base(base) => (base.volume, base.backup),
+                    Owner::Volume(volume) => (volume, None),
+                };
+                let ids: Vec<Uuid> = backup.into_iter().collect();
+                let records = self.catalog.records_of(VolumeId(volume), &ids).await?;
+                let mut finding = classify::trashed(name, owner, &trashed, &records);
                 if self.repairer.is_some() && finding.outcome == Outcome::WouldRepair {
                     repair::purge(pool, &trashed.id, &mut finding).await;
                 }

@@ -12,7 +12,7 @@ use catalog::reconcile::{Record, Records};
 use chain::BaseRef;
 use chain::delete::Request;
 use chain::names::{metadata_object, volume_image};
-use chain::scan::{Base, BaseName, Mark, Volume};
+use chain::scan::{Base, BaseName, Mark, Owner, Volume};
 use rbd::Trashed;
 use uuid::Uuid;
 
@@ -76,21 +76,31 @@ pub(super) fn unknown_metadata(pool: &str, backup: Uuid) -> Finding {
     )
 }
 
-/// A base in the trash. What can be repaired is purged by its id, without looking again: nothing else ever gets that id.
-pub(super) fn trashed(pool: &str, base: BaseName, image: &Trashed, records: &Records) -> Finding {
-    let ours = |record: &&Record| {
-        Some(record.id.0) == base.backup
-            && record.deleted
-            && record.is_ours()
-            && record.volume_id.0 == base.volume
-            && record.container.as_deref() == Some(pool)
-    };
-    let (class, what) = (Class::BaseInTrash, format!("{pool}/{} ({})", image.name, image.id));
+/// An image in the trash. What can be repaired is purged by its id, without looking again: nothing else ever gets that id.
+pub(super) fn trashed(pool: &str, owner: Owner, image: &Trashed, records: &Records) -> Finding {
+    let (class, what) = (Class::ImageInTrash, format!("{pool}/{} ({})", image.name, image.id));
     let by_hand = format!("rbd trash rm {pool}/{}", image.id);
-    let Some(record) = records.backups.iter().find(ours) else {
+    let deleted = match owner {
+        Owner::Base(base) => records
+            .backups
+            .iter()
+            .find(|record| {
+                Some(record.id.0) == base.backup
+                    && record.deleted
+                    && record.is_ours()
+                    && record.volume_id.0 == base.volume
+                    && record.container.as_deref() == Some(pool)
+            })
+            .map(|record| format!("backup {}", record.id)),
+        // the volumes' pool has the volumes of one catalogue
+        Owner::Volume(volume) => {
+            records.volume.as_ref().filter(|record| record.deleted).map(|_| format!("volume {volume}"))
+        }
+    };
+    let Some(deleted) = deleted else {
         return Finding::left(class, what, "nobody can say who put it there".to_owned(), by_hand, NOT_OURS);
     };
-    let why = format!("it was in use when backup {} was deleted", record.id);
+    let why = format!("it was in use when {deleted} was deleted");
     let age = Age { made: Some(image.moved_at), horizon: records.horizon.map(|at| at.timestamp().into()) };
     Finding::repairable(class, what, why, by_hand, None, age)
 }
@@ -110,7 +120,7 @@ struct Look<'a> {
 }
 
 /// Whose something is that names a backup.
-enum Owner<'a> {
+enum Whose<'a> {
     /// A live backup's: all is well.
     Live(&'a Record),
     /// Ours, of a backup that is gone.
@@ -125,26 +135,26 @@ impl<'a> Look<'a> {
     }
 
     /// Whose it is, by the id in its name, on this volume and, for what is in the backup pool, in this pool.
-    fn owner(&self, backup: Uuid, pool: Option<&str>) -> Owner<'a> {
+    fn owner(&self, backup: Uuid, pool: Option<&str>) -> Whose<'a> {
         let Some(record) = self.by_id.get(&backup) else {
-            return Owner::Unknown(format!("no record was ever made here of backup {backup}"));
+            return Whose::Unknown(format!("no record was ever made here of backup {backup}"));
         };
         if record.volume_id.0 != self.seen.volume {
-            return Owner::Unknown(format!("backup {backup} is recorded as one of volume {}", record.volume_id));
+            return Whose::Unknown(format!("backup {backup} is recorded as one of volume {}", record.volume_id));
         }
         if let Some(pool) = pool
             && record.container.as_deref() != Some(pool)
         {
             let elsewhere = record.container.as_deref().unwrap_or("no pool");
-            return Owner::Unknown(format!("backup {backup} is recorded to be in {elsewhere}"));
+            return Whose::Unknown(format!("backup {backup} is recorded to be in {elsewhere}"));
         }
         if !record.deleted {
-            return Owner::Live(record);
+            return Whose::Live(record);
         }
         if !record.is_ours() {
-            return Owner::Unknown(format!("backup {backup} was not made by this driver"));
+            return Whose::Unknown(format!("backup {backup} was not made by this driver"));
         }
-        Owner::Gone(record)
+        Whose::Gone(record)
     }
 
     fn volume(&self, found: &mut Vec<Finding>) {
@@ -185,13 +195,13 @@ impl<'a> Look<'a> {
         let by_hand = format!("rbd snap rm {what}");
         let class = Class::MarkerWithoutBackup;
         match self.owner(marker.backup, None) {
-            Owner::Live(_) => {}
-            Owner::Gone(_) => {
+            Whose::Live(_) => {}
+            Whose::Gone(_) => {
                 let why = format!("backup {} was deleted", marker.backup);
                 let repair = Repair::Marker { backup: marker.backup, name: marker.name.clone() };
                 found.push(Finding::repairable(class, what, why, by_hand, repair, self.age(marker.made)));
             }
-            Owner::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
+            Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
         }
     }
 
@@ -212,10 +222,10 @@ impl<'a> Look<'a> {
     fn base(&self, pool: &str, base: &Base, found: &mut Vec<Finding>) {
         let path = format!("{pool}/{}", base.name);
         self.lockers(&path, &base.lockers, found);
-        let owners: Vec<(&Mark, Owner<'_>)> =
+        let owners: Vec<(&Mark, Whose<'_>)> =
             base.points.iter().map(|point| (point, self.owner(point.backup, Some(pool)))).collect();
         let claims: Vec<&Record> = self.claims(pool, base);
-        let live = owners.iter().any(|(_, owner)| matches!(owner, Owner::Live(_)));
+        let live = owners.iter().any(|(_, owner)| matches!(owner, Whose::Live(_)));
         let wanted = live || claims.iter().any(|record| record.status != Status::Error);
         if !wanted && claims.is_empty() {
             return found.push(self.unclaimed(pool, base, &path, &owners));
@@ -228,13 +238,13 @@ impl<'a> Look<'a> {
             let by_hand = format!("rbd snap rm {what}");
             let class = Class::PointWithoutBackup;
             match owner {
-                Owner::Live(_) => {}
-                Owner::Gone(record) => {
+                Whose::Live(_) => {}
+                Whose::Gone(record) => {
                     let why = format!("backup {} was deleted", point.backup);
                     let repair = Repair::Backups { pool: pool.to_owned(), requests: vec![request(record, &base.name)] };
                     found.push(Finding::repairable(class, what, why, by_hand, repair, self.age(point.made)));
                 }
-                Owner::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
+                Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
             }
         }
         if live && !base.unneeded_sums.is_empty() {
@@ -266,7 +276,7 @@ impl<'a> Look<'a> {
     }
 
     /// A base that no live record claims.
-    fn unclaimed(&self, pool: &str, base: &Base, path: &str, owners: &[(&Mark, Owner<'_>)]) -> Finding {
+    fn unclaimed(&self, pool: &str, base: &Base, path: &str, owners: &[(&Mark, Whose<'_>)]) -> Finding {
         let empty = base.points.is_empty();
         let class = if empty { Class::HalfMadeBase } else { Class::BaseWithoutBackup };
         let by_hand = format!("rbd snap purge {path} && rbd rm {path}");
@@ -278,9 +288,9 @@ impl<'a> Look<'a> {
         let root_owner = self.owner(root, Some(pool));
         for owner in owners.iter().map(|(_, owner)| owner).chain([&root_owner]) {
             match owner {
-                Owner::Gone(record) => requests.push(request(record, &base.name)),
-                Owner::Live(record) => return left(format!("backup {} may be in it", record.id), NOT_OURS),
-                Owner::Unknown(why) => return left(why.clone(), NOT_OURS),
+                Whose::Gone(record) => requests.push(request(record, &base.name)),
+                Whose::Live(record) => return left(format!("backup {} may be in it", record.id), NOT_OURS),
+                Whose::Unknown(why) => return left(why.clone(), NOT_OURS),
             }
         }
         let why = if empty {
@@ -324,13 +334,13 @@ impl<'a> Look<'a> {
             let (what, by_hand) = (format!("{pool}/{object}"), format!("rados -p {pool} rm {object}"));
             let class = Class::MetadataWithoutBackup;
             match self.owner(*backup, Some(pool)) {
-                Owner::Live(_) => {}
-                Owner::Gone(_) => {
+                Whose::Live(_) => {}
+                Whose::Gone(_) => {
                     let why = format!("backup {backup} was deleted");
                     let repair = Repair::Metadata { pool: pool.clone(), backup: *backup };
                     found.push(Finding::repairable(class, what, why, by_hand, repair, self.age(*written)));
                 }
-                Owner::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
+                Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
             }
         }
     }

@@ -28,8 +28,8 @@ pub enum Class {
     BackupWithoutMetadata,
     /// Checksums that no restore point needs.
     UnneededChecksums,
-    /// A base in the pool's trash.
-    BaseInTrash,
+    /// A base, or the image of a volume, in the pool's trash.
+    ImageInTrash,
     /// A lock that a worker holds which was fenced.
     StaleLock,
     /// A status that says that something is being done, without a job that does it.
@@ -56,7 +56,7 @@ impl Class {
             Self::MetadataWithoutBackup => "metadata-without-backup",
             Self::BackupWithoutMetadata => "backup-without-metadata",
             Self::UnneededChecksums => "unneeded-checksums",
-            Self::BaseInTrash => "base-in-trash",
+            Self::ImageInTrash => "image-in-trash",
             Self::StaleLock => "stale-lock",
             Self::StaleStatus => "stale-status",
             Self::JobWithoutTarget => "job-without-target",
