@@ -311,12 +311,19 @@ class Walk:
 
     def _check_volume_snapshots(self) -> None:
         """Markers of older backups may have been trimmed; strangers may not be there."""
-        seen = self.pools.snapshots(VOLUMES_POOL, self.image)
         ours = {f"snapshot-{snapshot}" for snapshot in self.snapshots.values()}
         backups = {backup.id for backup in self.backups.values()}
-        strangers = [name for name in seen if name not in ours and backup_of(name) not in backups]
-        self.checks.equal("the volume's image has its snapshots and markers of backups, and no other", ([], []),
-                          (strangers, sorted(ours - set(seen))))
+
+        def look() -> tuple[list[str], list[str]]:
+            seen = self.pools.snapshots(VOLUMES_POOL, self.image)
+            return [name for name in seen if name not in ours and backup_of(name) not in backups], sorted(ours - set(seen))
+
+        try:
+            # one that is being trimmed has another name until it is gone
+            seen = until(look, lambda seen: seen == ([], []), "the last marker to be trimmed")
+        except TimeoutError:
+            seen = look()
+        self.checks.equal("the volume's image has its snapshots and markers of backups, and no other", ([], []), seen)
 
     def _check_metadata_object(self, backup: Backup) -> None:
         text = self.pools.read_object(BACKUPS_POOL, f"backup.{backup.id}.meta")
