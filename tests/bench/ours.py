@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client import Rest
+from waiting import until
 
 POLL = 0.05
 
@@ -64,13 +65,14 @@ class Ours:
     def cancelled(self, volume: str) -> float:
         """How long after the answer to the call a backup that was being copied had come to its end, cleaned up: seconds."""
         backup = self.begin(volume)
-        while (job := self.newest_job(backup))["step"] != "copy" or not job["bytes_copied"]:
-            if job["state"] not in ("ready", "running"):
-                raise SystemExit(f"bench: backup {backup} ended before it could be cancelled")
+        over = ("done", "failed")
+        job = until(lambda: self.newest_job(backup), lambda job: job["bytes_copied"] or job["state"] in over,
+                    f"backup {backup} to be copied")
+        if job["state"] in over:
+            raise SystemExit(f"bench: backup {backup} ended before it could be cancelled")
         self.rest.post(f"/cindervault/backups/{backup}/cancel", None)
         began = time.monotonic()
-        while self.newest_job(backup)["state"] in ("ready", "running"):
-            time.sleep(POLL / 5)
+        until(lambda: self.newest_job(backup), lambda job: job["state"] in over, f"backup {backup} to end", every=POLL / 5)
         took = time.monotonic() - began
         self.rest.await_status("backup", backup, "error")
         self.forget("backup", backup)
