@@ -64,6 +64,17 @@ impl Catalog {
         Ok(())
     }
 
+    /// How long the database's server has been running.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn server_age(&self) -> Result<Duration> {
+        let seconds: f64 = sqlx::query_scalar("SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    }
+
     /// Closes all connections and waits for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
