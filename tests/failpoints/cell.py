@@ -17,11 +17,13 @@ from processes import Daemon, one_start_at_a_time, port_is_free
 from takeover.disks import KEEPING
 from waiting import until
 
+from .guard import WORKER, Refusals, install
 from .points import Points
 from .session import Session
 
 WORKERS = ("worker-a", "worker-b")
 GIB = 1 << 30
+LAST_LINES = 25  # of a log, where something went wrong
 # Asking more often would take the processor from what is waited for.
 EVERY = 0.05
 
@@ -48,10 +50,13 @@ class Cell(Server):
             self.write_conf()
             self.spawn("api")
             until(self._is_up, bool, f"{self.name}: the API", every=EVERY)
+        self.refusals = Refusals(lab.database.log, self.database)
+        install(self.sql)
         for worker in WORKERS:
             self.spawn(worker)
-        until(lambda: self.sql("SELECT count(*) FROM services"), lambda count: int(count) > 0,
-              f"{self.name}: a worker's heartbeat", every=EVERY)
+        self.ready()
+        assert self.sql(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self.database}' "
+                        f"AND application_name = '{WORKER}'") != "0", "workers go by another name: nothing is refused"
         self.api = self.client()
         Rows(self, self.api.project).quota(volumes=-1, gigabytes=-1, snapshots=-1, backups=-1, backup_gigabytes=-1)
 
@@ -81,8 +86,40 @@ class Cell(Server):
         process.wait(60)
         self.spawn(worker)
 
+    def ready(self) -> None:
+        """Waits until both workers are at work. One that could not begin is started again, as a supervisor would."""
+        for worker in WORKERS:
+            until(lambda worker=worker: self._is_at_work(worker), bool, f"{self.name}: {worker} to begin", every=EVERY)
+
+    def _is_at_work(self, worker: str) -> bool:
+        process = self.processes[worker]
+        if process.poll() is not None:
+            self.spawn(worker)
+            return False
+        beats = f"SELECT count(*) FROM workers WHERE name LIKE 'lab:{process.pid}:%' AND seen_at > started_at"
+        return self.sql(beats) != "0"
+
+    def configure(self, **worker: Any) -> None:
+        """Has both workers go on with other settings."""
+        self.settings["worker"] |= worker
+        self.write_conf()
+        for name in WORKERS:
+            self.processes[name].send_signal(signal.SIGTERM)
+        for name in WORKERS:
+            self.restart(name)
+        self.ready()
+
     def sql(self, statement: str) -> str:
         return self.session.ask(statement)
+
+    def evidence(self) -> str:
+        """What there is to say about something that went wrong here: the jobs that have not ended, and the last that
+        the workers said."""
+        jobs = self.sql("SELECT kind, state, worker, attempt, step, error, now() - updated_at, run_at - now() FROM jobs"
+                        " WHERE state IN ('ready', 'running')")
+        said = [f"{name}:\n{''.join(self.log(name).read_text(errors='replace').splitlines(True)[-LAST_LINES:])}"
+                for name in WORKERS]
+        return "\n".join((f"jobs:\n{jobs}", *said))
 
     def close(self) -> None:
         """Not to be used any more."""

@@ -165,19 +165,33 @@ class _Team:
                 fired = do(scenario, case)
                 self.crew.record(kind, Outcome(what, case, fired, None, time.monotonic() - began))
             except Exception as error:  # noqa: BLE001 - it is told with the others, and the others go on
+                for refused in cell.refusals.all() if cell else ():
+                    error.add_note(refused)
+                _tell(error, cell)
                 self.crew.record(kind, Outcome(f"{what} ({cell.name if cell else 'no cell'})", case, False, error,
                                                time.monotonic() - began))
                 cell, scenario = _given_up(cell), None
         if scenario and cell:
             began = time.monotonic()
             try:
+                scenario.tear_down()
                 scenario.stage.check_restores()
                 scenario.stage.clear()
             except Exception as error:  # noqa: BLE001 - as above
+                _tell(error, cell)
                 self.crew.record(kind, Outcome(f"{kind.__name__}: the end ({cell.name})", None, False, error,
                                                time.monotonic() - began))
                 cell = _given_up(cell)
         return cell
+
+
+def _tell(error: Exception, cell: Cell | None) -> None:
+    """Adds what the cell has to say: its logs may not outlive it."""
+    if cell:
+        try:
+            error.add_note(cell.evidence())
+        except Exception as silence:  # noqa: BLE001 - the error itself is what matters
+            error.add_note(f"nothing more is known: {silence!r}")
 
 
 def _given_up(cell: Cell | None) -> None:
