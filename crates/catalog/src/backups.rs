@@ -17,7 +17,6 @@ mod read;
 mod record;
 mod reset;
 mod restore;
-mod scrub;
 mod unclaimed;
 mod update;
 mod verify;

@@ -30,7 +30,8 @@ impl Catalog {
     /// # Errors
     /// [`crate::Error::Stale`] when the job is no longer this worker's, or the database failed.
     pub async fn record_finished(&self, job: &Job, entry: &Entry) -> Result<()> {
-        let statement = sqlx::query(
+        let mut tx = self.pool.begin().await?;
+        let recorded = sqlx::query(
             "WITH held AS (SELECT id FROM jobs
                             WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running' FOR UPDATE),
                   other AS (DELETE FROM job_journal USING held WHERE job_id = held.id AND what <> $4)
@@ -42,9 +43,14 @@ impl Catalog {
         .bind(job.attempt)
         .bind(&entry.what)
         .bind(i64::try_from(entry.up_to).unwrap_or(i64::MAX))
-        .bind(encode(&entry.sums));
-        let done = transaction::single(Point::RecordFinished, statement.execute(&self.pool)).await?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(stale(job.id)) }
+        .bind(encode(&entry.sums))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if recorded != 1 {
+            return Err(stale(job.id));
+        }
+        transaction::commit(Point::RecordFinished, tx).await
     }
 
     /// What attempts at a job have finished, in the order of the copy.

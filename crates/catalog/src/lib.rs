@@ -27,7 +27,6 @@ pub mod messages;
 pub mod page;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]
 pub mod quotas;
-#[expect(clippy::disallowed_methods, reason = "what is repaired within the database is repaired in one transaction")]
 pub mod reconcile;
 pub mod services;
 #[expect(clippy::disallowed_methods, reason = "the transactions of requests")]

@@ -247,7 +247,7 @@ impl Catalog {
         if held != keys.len() as u64 {
             return Ok(None); // a claim took one of them a moment ago
         }
-        transaction::commit(Point::ClaimJob, tx).await?;
+        transaction::commit(Point::TakeJob, tx).await?;
         Ok(Some(Job::taken(id, spec, nobody, worker.to_owned())))
     }
 
@@ -288,7 +288,7 @@ impl Catalog {
         .await?;
         let Some((project,)) = lost else { return Ok(false) };
         status::tell(&mut tx, project, id, status::DAMAGED).await?;
-        tx.commit().await?;
+        transaction::commit(Point::RecordLost, tx).await?;
         Ok(true)
     }
 }

@@ -26,13 +26,14 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Connects with at most `connections` connections. Fails at once when the server can not be reached.
+    /// Connects with at most `connections` connections, which the server lists under this name. Fails at once when it
+    /// can not be reached.
     ///
     /// # Errors
     /// The URL can not be parsed, or Postgres refuses or does not answer.
-    pub async fn connect(url: &str, connections: u32) -> Result<Self> {
+    pub async fn connect(url: &str, name: &str, connections: u32) -> Result<Self> {
         let options: PgConnectOptions = url.parse()?;
-        let options = options.application_name("cindervault").options([IDLE_IN_TRANSACTION]);
+        let options = options.application_name(name).options([IDLE_IN_TRANSACTION]);
         // a pool tries until its time is up, and then says only that; one connection says what is wrong
         let unreachable =
             |source| Error::Unreachable { address: format!("{}:{}", options.get_host(), options.get_port()), source };

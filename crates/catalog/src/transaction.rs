@@ -1,7 +1,7 @@
 //! The transactions of jobs, each with a fail point before and after it.
 //!
-//! Whatever a worker records goes through here: in the modules of jobs `clippy.toml` disallows
-//! `sqlx::Transaction::commit`.
+//! Whatever a worker changes is changed in one of these: in its modules `clippy.toml` disallows
+//! `sqlx::Transaction::commit`, and `tests/failpoints` has Postgres refuse what a worker changes without a point.
 
 use std::io;
 
@@ -17,11 +17,10 @@ fn failure(_: Injected) -> Error {
 
 /// Commits a transaction of a job.
 #[expect(clippy::disallowed_methods, reason = "this is the place where it is called")]
-pub(crate) async fn commit(point: Point, tx: Transaction<'_, Postgres>) -> Result<()> {
+pub(crate) async fn commit(point: Point, mut tx: Transaction<'_, Postgres>) -> Result<()> {
+    if let Some(name) = fail_points::name(point) {
+        // told to Postgres, so that it can refuse what comes without
+        sqlx::query("SELECT set_config('cindervault.point', $1, true)").bind(name).execute(&mut *tx).await?;
+    }
     around(point, async { Ok(tx.commit().await?) }, failure).await
-}
-
-/// Runs a single statement of a job, which is a transaction by itself.
-pub(crate) async fn single<T>(point: Point, statement: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    around(point, async { Ok(statement.await?) }, failure).await
 }

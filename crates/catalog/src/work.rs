@@ -9,6 +9,7 @@ mod damage;
 mod delete;
 mod import;
 mod restore;
+mod scrub;
 mod snapshot;
 mod trim;
 mod verify;

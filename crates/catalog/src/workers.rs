@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use fail_points::Point;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use sqlx::types::Json;
 
 use crate::jobs::Job;
-use crate::{Catalog, Result};
+use crate::{Catalog, Result, transaction};
 
 /// A connection to a Ceph cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,13 +58,14 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn register_worker(&self, name: &str, host: &str, connections: &[Connection]) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query("INSERT INTO workers (name, host, connections) VALUES ($1, $2, $3)")
             .bind(name)
             .bind(host)
             .bind(Json(connections))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        transaction::commit(Point::RegisterWorker, tx).await
     }
 
     /// Says that a worker is alive, and learns what the others think of that.
@@ -111,6 +113,7 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn record_fenced(&self, job: &Job) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query(
             "WITH fenced AS (UPDATE workers SET fenced_at = coalesce(fenced_at, now()) WHERE name = ANY($2))
              UPDATE jobs SET predecessors = '{}', updated_at = now()
@@ -120,9 +123,9 @@ impl Catalog {
         .bind(&job.predecessors)
         .bind(&job.worker)
         .bind(job.attempt)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        transaction::commit(Point::RecordFenced, tx).await
     }
 
     /// Removes the rows of workers that were not heard of for longer than `keep`, and whom nobody may have to fence.

@@ -147,7 +147,7 @@ async fn keystone(config: &Config) -> Finding {
 /// Looks at the database.
 async fn database(config: &Config) -> Finding {
     let what = "database";
-    let catalog = match Catalog::connect(&config.database.url, 2).await {
+    let catalog = match Catalog::connect(&config.database.url, "cindervault check", 2).await {
         Ok(catalog) => catalog,
         Err(error) => return Finding::bad(what, format!("can not be reached: {}", chain_of(&error))),
     };

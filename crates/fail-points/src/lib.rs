@@ -1,8 +1,9 @@
 //! Fail points: the named places at which a job may be stopped, made to fail, or killed, to see what becomes of it.
 //!
 //! There is one before and one after everything that a job changes on Ceph or in Postgres ([`around`]), and one where a
-//! step of a chain has been recorded and is about to be taken ([`at`]). Without the feature `armed` nothing of this is
-//! left in the program: the functions are empty and the names are not compiled in.
+//! step of a chain has been recorded and is about to be taken ([`at`]). What is changed in Postgres also says there at
+//! which point it is changed ([`name`]). Without the feature `armed` nothing of this is left in the program: the
+//! functions are empty and the names are not compiled in.
 //!
 //! With it, the environment variable `CINDERVAULT_FAIL_POINTS` names a directory:
 //!
@@ -38,6 +39,19 @@ pub struct Injected(());
 #[cfg(not(feature = "armed"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Injected {}
+
+/// What the point is called, where there are points.
+#[cfg(feature = "armed")]
+pub fn name(point: Point) -> Option<&'static str> {
+    Some(point.name())
+}
+
+/// What the point is called; there is none in this build.
+#[cfg(not(feature = "armed"))]
+#[inline]
+pub fn name(_: Point) -> Option<&'static str> {
+    None
+}
 
 /// Passes a point that stands for itself.
 ///

@@ -133,8 +133,14 @@ points! {
         RemoveCloneSnapshot = "clone-snapshot.remove";
 
         // transactions
+        /// A worker registers its connections.
+        RegisterWorker = "worker.register";
         /// A job is claimed.
         ClaimJob = "job.claim";
+        /// A job that nobody has asked for is made, and claimed with that.
+        TakeJob = "job.take";
+        /// Those who lost a job are recorded as fenced.
+        RecordFenced = "job.fenced";
         /// A job's lease is renewed.
         RenewJob = "job.renew";
         /// A job's step is recorded.
@@ -183,6 +189,16 @@ points! {
         FailVolume = "volume.fail";
         /// What became of a snapshot is recorded.
         EndSnapshot = "snapshot.end";
+        /// Backups that were not read for long are put into the queue.
+        EnqueueScrubs = "scrub.enqueue";
+        /// A status that nobody will ever change is ended.
+        EndStaleStatus = "reconcile.status";
+        /// A job about something without a record is taken out of the queue.
+        DropJob = "reconcile.job";
+        /// What is kept for a job that does not run is removed.
+        DropLocks = "reconcile.locks";
+        /// A backup is recorded as lost.
+        RecordLost = "reconcile.lost";
     }
 }
 

@@ -295,8 +295,7 @@ impl Worker {
 /// Keeps a job's lease while it is worked on, and tells it to stop when the worker must.
 pub(crate) async fn drive(work: impl Future<Output = ()>, held: &Held, stop_jobs: CancellationToken) {
     tokio::pin!(work);
-    let keep = held.keep();
-    tokio::pin!(keep);
+    let mut keep = Box::pin(held.keep());
     let mut keeping = true;
     let mut stopping = false;
     loop {

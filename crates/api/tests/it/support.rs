@@ -44,7 +44,7 @@ pub(crate) async fn with_settings(settings: Settings, test: impl AsyncFnOnce(&Se
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
     let (base, _) = server.rsplit_once('/').expect("the URL ends with a database's name");
     let url = format!("{base}/{name}");
-    let catalog = Catalog::connect(&url, 8).await.unwrap();
+    let catalog = Catalog::connect(&url, "cindervault tests", 8).await.unwrap();
     catalog.migrate().await.unwrap();
     catalog.heartbeat("cinder-backup", "lab", "nova").await.unwrap();
 

@@ -85,7 +85,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's: it must stop touching Ceph.
     pub async fn renew_job(&self, job: &Job, lease: Duration) -> Result<bool> {
-        let renewal = sqlx::query_as(
+        let mut tx = self.pool.begin().await?;
+        let cancel: Option<(bool,)> = sqlx::query_as(
             "UPDATE jobs SET lease_until = now() + $4 * interval '1 second', updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'
           RETURNING cancel_requested",
@@ -94,9 +95,11 @@ impl Catalog {
         .bind(&job.worker)
         .bind(job.attempt)
         .bind(lease.as_secs_f64())
-        .fetch_optional(&self.pool);
-        let cancel: Option<(bool,)> = transaction::single(Point::RenewJob, renewal).await?;
-        cancel.map(|(cancel,)| cancel).ok_or_else(|| stale(job.id))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((cancel,)) = cancel else { return Err(stale(job.id)) };
+        transaction::commit(Point::RenewJob, tx).await?;
+        Ok(cancel)
     }
 
     /// Records which step a job has reached, before the step is taken. Returns whether somebody asked for the job to
@@ -105,7 +108,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
     pub async fn record_step(&self, job: &Job, step: &str) -> Result<bool> {
-        let record = sqlx::query_as(
+        let mut tx = self.pool.begin().await?;
+        let cancel: Option<(bool,)> = sqlx::query_as(
             "UPDATE jobs SET step = $4, progress_at = now(), updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'
           RETURNING cancel_requested",
@@ -114,9 +118,11 @@ impl Catalog {
         .bind(&job.worker)
         .bind(job.attempt)
         .bind(step)
-        .fetch_optional(&self.pool);
-        let cancel: Option<(bool,)> = transaction::single(Point::RecordStep, record).await?;
-        cancel.map(|(cancel,)| cancel).ok_or_else(|| stale(job.id))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((cancel,)) = cancel else { return Err(stale(job.id)) };
+        transaction::commit(Point::RecordStep, tx).await?;
+        Ok(cancel)
     }
 
     /// Records how far a job's copy has come, in bytes.
@@ -124,7 +130,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
     pub async fn record_progress(&self, job: &Job, examined: u64, copied: u64, total: u64) -> Result<()> {
-        let record = sqlx::query(
+        let mut tx = self.pool.begin().await?;
+        let changed = sqlx::query(
             "UPDATE jobs SET bytes_examined = $4, bytes_copied = $5, bytes_total = $6, progress_at = now(), updated_at = now()
               WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
         )
@@ -134,9 +141,13 @@ impl Catalog {
         .bind(i64::try_from(examined).unwrap_or(i64::MAX))
         .bind(i64::try_from(copied).unwrap_or(i64::MAX))
         .bind(i64::try_from(total).unwrap_or(i64::MAX))
-        .execute(&self.pool);
-        let changed = transaction::single(Point::RecordProgress, record).await?.rows_affected();
-        if changed == 1 { Ok(()) } else { Err(stale(job.id)) }
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if changed != 1 {
+            return Err(stale(job.id));
+        }
+        transaction::commit(Point::RecordProgress, tx).await
     }
 
     /// Takes a job out of the queue that has nothing to record besides.

@@ -1,9 +1,10 @@
 //! Rows of the queue that belong to nothing.
 
+use fail_points::Point;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{Catalog, JobId, Result, Time};
+use crate::{Catalog, JobId, Result, Time, transaction};
 
 /// A job in the queue about something that has no row, not even that of something deleted.
 #[derive(Debug, Clone, PartialEq, FromRow)]
@@ -59,15 +60,21 @@ impl Catalog {
     /// # Errors
     /// The database failed.
     pub async fn drop_job(&self, id: JobId) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
         let dropped = sqlx::query(
             "UPDATE jobs SET state = 'failed', error = 'what it was about has no record', finished_at = now(),
                              updated_at = now()
               WHERE id = $1 AND state = 'ready'",
         )
         .bind(id)
-        .execute(&self.pool)
-        .await?;
-        Ok(dropped.rows_affected() == 1)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if dropped == 0 {
+            return Ok(false);
+        }
+        transaction::commit(Point::DropJob, tx).await?;
+        Ok(true)
     }
 
     /// The keys that are held for jobs that do not run, and the journals of jobs that have ended.
@@ -109,7 +116,10 @@ impl Catalog {
                 .await?
                 .rows_affected();
         }
-        tx.commit().await?;
-        Ok(removed > 0)
+        if removed == 0 {
+            return Ok(false);
+        }
+        transaction::commit(Point::DropLocks, tx).await?;
+        Ok(true)
     }
 }

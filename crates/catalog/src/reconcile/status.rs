@@ -1,5 +1,6 @@
 //! Statuses that say that something is being done while no job does it (API spec 5.10).
 
+use fail_points::Point;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
@@ -8,7 +9,7 @@ use crate::backups::Status;
 use crate::jobs::{self, JobSpec};
 use crate::messages::{self, Action, Detail, NewMessage};
 use crate::text_enum::text_enum;
-use crate::{BackupId, Catalog, ProjectId, Result, Time, VolumeId};
+use crate::{BackupId, Catalog, ProjectId, Result, Time, VolumeId, transaction};
 
 /// What the reference's clean-up gives as the reason.
 const INCOMPLETE: &str = "incomplete backup reset on manager restart";
@@ -170,7 +171,7 @@ impl Catalog {
             Kind::Volume => end_volume(&mut tx, stale.id, stale.status.as_str()).await?,
             Kind::Snapshot => end_snapshot(&mut tx, stale.id, stale.becomes()).await?,
         }
-        tx.commit().await?;
+        transaction::commit(Point::EndStaleStatus, tx).await?;
         Ok(true)
     }
 }

@@ -163,7 +163,7 @@ async fn no_statement_of_a_request_reads_more_than_it_must() {
                 sqlx::raw_sql(AssertSqlSafe(statement)).execute(&database.sql).await.unwrap();
             }
             // one connection, so that the next statement is sent on that of the last
-            let catalog = Catalog::connect(&database.url, 1).await.unwrap();
+            let catalog = Catalog::connect(&database.url, "cindervault tests", 1).await.unwrap();
             let sql = database.sql.clone();
             let project = rows::project(&sql, MIDDLE).await;
             let mut watched = Watched { catalog, sql, plans: Plans::listen(), complaints: Vec::new(), project };

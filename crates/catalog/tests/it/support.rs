@@ -31,7 +31,7 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
     let (base, _) = server.rsplit_once('/').expect("the URL ends with a database's name");
     let url = format!("{base}/{name}");
-    let catalog = Catalog::connect(&url, 10).await.unwrap();
+    let catalog = Catalog::connect(&url, "cindervault tests", 10).await.unwrap();
     catalog.migrate().await.unwrap();
     let sql = PgPool::connect(&url).await.unwrap();
     let database = Database { catalog, sql, name: name.clone(), url };

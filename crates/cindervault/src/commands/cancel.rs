@@ -21,7 +21,7 @@ const STILL_RUNNING: u8 = 2;
 
 /// Cancels what is being done with a backup, and waits until that has ended.
 pub(crate) async fn run(config: &Config, backup: BackupId, wait: Duration) -> anyhow::Result<ExitCode> {
-    let catalog = Catalog::connect(&config.database.url, config.database.connections)
+    let catalog = Catalog::connect(&config.database.url, "cindervault cancel", config.database.connections)
         .await
         .context("the database can not be reached")?;
     // before the question, so that no answer is missed

@@ -12,7 +12,9 @@ use crate::output::{print, table};
 
 /// Compares the records with what is on Ceph, repairs what may be repaired unless that is not wanted, and prints it.
 pub(crate) async fn run(config: &Config, dry_run: bool, format: Format) -> anyhow::Result<ExitCode> {
-    let catalog = Catalog::connect(&config.database.url, 4).await.context("the database can not be reached")?;
+    let catalog = Catalog::connect(&config.database.url, "cindervault reconcile", 4)
+        .await
+        .context("the database can not be reached")?;
     let (volumes, backups) = (config.volumes.ceph.options(), config.backups.ceph.options());
     let done = reconcile(&catalog, volumes, backups, &config.worker_settings(), !dry_run)
         .await

@@ -25,11 +25,23 @@ pub(crate) struct Roles {
     pub worker: bool,
 }
 
+impl Roles {
+    /// Under which name the database lists the process.
+    fn name(self) -> &'static str {
+        match self {
+            Self { api: true, worker: true } => "cindervault serve",
+            Self { api: true, worker: false } => "cindervault api",
+            Self { api: false, .. } => "cindervault worker",
+        }
+    }
+}
+
 /// Serves until a signal.
 pub(crate) async fn run(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let connections = config.database.connections;
-    let catalog =
-        Catalog::connect(&config.database.url, connections).await.context("the database can not be reached")?;
+    let catalog = Catalog::connect(&config.database.url, roles.name(), connections)
+        .await
+        .context("the database can not be reached")?;
     catalog.migrate().await.context("the database's schema could not be brought up to date")?;
 
     let drain = CancellationToken::new();

@@ -68,7 +68,7 @@ fn code(rows: &[Row]) -> ExitCode {
 
 async fn verify(config: &Config, backup: Option<BackupId>) -> anyhow::Result<Vec<Row>> {
     let url = &config.database.url;
-    let catalog = Catalog::connect(url, 2).await.context("the database can not be reached")?;
+    let catalog = Catalog::connect(url, "cindervault verify", 2).await.context("the database can not be reached")?;
     let (volumes, backups) = (config.volumes.ceph.options(), config.backups.ceph.options());
     let ceph = Ceph::connect(&volumes, &backups).await.context("Ceph can not be used")?;
     let asked = match backup {

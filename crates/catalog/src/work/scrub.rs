@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use fail_points::Point;
+
 use crate::jobs::{self, JobSpec};
-use crate::{BackupId, Catalog, ProjectId, Result};
+use crate::{BackupId, Catalog, ProjectId, Result, transaction};
 
 impl Catalog {
     /// Puts the backups into the queue that have waited longest to be read, and longer than `every`: at most `few`,
@@ -35,10 +37,13 @@ impl Catalog {
         .bind(i64::from(few) - waiting)
         .fetch_all(&mut *tx)
         .await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
         for (backup, project) in &due {
             jobs::enqueue(&mut tx, &JobSpec::BackupScrub { backup: *backup }, project, None).await?;
         }
-        tx.commit().await?;
+        transaction::commit(Point::EnqueueScrubs, tx).await?;
         Ok(due.len())
     }
 }
