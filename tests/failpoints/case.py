@@ -69,6 +69,7 @@ class _Run:
             finally:
                 self._await(points.disarm(self.actions))
                 self._wake()
+            self.cell.ready()
             self.cell.idle()
         fired = not self.case or self.case.point in points.fired()
         self.scenario.finish(self.case.action if self.case and fired else self._own_action())

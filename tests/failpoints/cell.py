@@ -119,7 +119,7 @@ class Cell(Server):
                         " WHERE state IN ('ready', 'running')")
         said = [f"{name}:\n{''.join(self.log(name).read_text(errors='replace').splitlines(True)[-LAST_LINES:])}"
                 for name in WORKERS]
-        return "\n".join((f"jobs:\n{jobs}", *said))
+        return "\n".join((f"jobs:\n{jobs}", *said, *self.refusals.all()))
 
     def close(self) -> None:
         """Not to be used any more."""

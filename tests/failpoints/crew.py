@@ -165,8 +165,6 @@ class _Team:
                 fired = do(scenario, case)
                 self.crew.record(kind, Outcome(what, case, fired, None, time.monotonic() - began))
             except Exception as error:  # noqa: BLE001 - it is told with the others, and the others go on
-                for refused in cell.refusals.all() if cell else ():
-                    error.add_note(refused)
                 _tell(error, cell)
                 self.crew.record(kind, Outcome(f"{what} ({cell.name if cell else 'no cell'})", case, False, error,
                                                time.monotonic() - began))

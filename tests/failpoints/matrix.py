@@ -11,13 +11,14 @@ import traceback
 
 import pytest
 
+from .alone import ALONE
 from .case import BY_CHANCE
 from .crew import Crew, Outcome
 from .jobs import USUAL
 from .odd import ODD
 from .scenario import Scenario
 
-ALL: tuple[type[Scenario], ...] = (*USUAL, *ODD)
+ALL: tuple[type[Scenario], ...] = (*USUAL, *ODD, *ALONE)
 
 
 @pytest.fixture(scope="session")

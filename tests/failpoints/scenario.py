@@ -37,6 +37,9 @@ class Scenario:
     def set_up(self) -> None:
         """What stands for all cases."""
 
+    def tear_down(self) -> None:
+        """Ends what was set up and is no part of the stage."""
+
     def before(self) -> None:
         """What a single case needs besides."""
 

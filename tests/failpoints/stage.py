@@ -103,7 +103,9 @@ class Stage:
     # ---- what must be true
 
     def check(self) -> None:
-        """Postgres, both pools and the API say the same, and every byte is as it should be."""
+        """Postgres, both pools and the API say the same, and every byte is as it should be. No point was missing."""
+        refused = self.cell.refusals.all()
+        assert not refused, refused
         self._check_rows()
         self._check_volumes()
         self._check_backups()

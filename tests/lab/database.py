@@ -50,7 +50,7 @@ class Database:
         if not self.server.pid():
             self._settings(data)
             _run(*as_user, str(self.bin / "pg_ctl"), "start", "-w", "-t", "60", "-s", "-D", str(data),
-                 "-l", str(self.home / "postgres.log"), log=self.home / "postgres.log")
+                 "-l", str(self.log), log=self.log)
         if not (self.dir / "complete").exists():
             self._sql(f"CREATE ROLE {SERVICE} LOGIN PASSWORD '{self._passwords()[SERVICE]}'")
             self._sql(f"CREATE DATABASE {SERVICE} OWNER {SERVICE}")
@@ -71,6 +71,11 @@ class Database:
 
     def url(self, user: str = SERVICE, database: str = SERVICE) -> str:
         return f"postgres://{user}:{self._passwords()[user]}@127.0.0.1:{self._port()}/{database}"
+
+    @property
+    def log(self) -> Path:
+        """What the server writes of itself."""
+        return self.home / "postgres.log"
 
     def superuser_url(self) -> str:
         return self.url(SUPERUSER, "postgres")
