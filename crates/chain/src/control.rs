@@ -121,6 +121,9 @@ pub struct Control {
     pub prover: Prover,
     /// What earlier attempts have finished, and where to record what this one does.
     pub journal: Journal,
+    /// Cancelled by the operation when it stops although writes of it may be in flight for good: whoever goes on must
+    /// fence this client first.
+    pub unsettled: CancellationToken,
 }
 
 impl fmt::Debug for Control {
@@ -139,6 +142,7 @@ impl Control {
             recorder: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
             prover: Box::new(|| Box::pin(std::future::ready(Ok(())))),
             journal: Journal::none(),
+            unsettled: CancellationToken::new(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::mutation;
 use crate::pipeline::{Passed, Piece, Pipeline};
+use crate::settle::settle;
 use crate::sums::{Deltas, REGION, add, region_of, subtract};
 use crate::table::Table;
 
@@ -90,7 +91,7 @@ pub(crate) struct Copy<'a> {
 impl Copy<'_> {
     /// Copies what the walk finds, and flushes. What lies behind the source's end is zeroes.
     ///
-    /// After an error nothing of the copy is in flight any more.
+    /// After an error nothing of the copy is in flight any more, but where [`Control::unsettled`] says so.
     ///
     /// # Errors
     /// Ceph failed, the operation was interrupted, or what was read is not what it must be.
@@ -112,8 +113,7 @@ impl Copy<'_> {
             what: self.what,
         };
         let passed = Box::pin(pipeline.run(walk, |piece| self.piece(piece, source, target))).await;
-        // writes that were submitted end in librbd's order: after a flush none is in flight
-        let flushed = mutation::flush(self.to).await;
+        let flushed = settle(self.to, control).await;
         let passed = passed?;
         flushed?;
         Ok(passed)

@@ -43,6 +43,7 @@ mod pipeline;
 mod point;
 pub mod restore;
 pub mod scan;
+mod settle;
 mod sums;
 mod table;
 pub mod trim;

@@ -234,6 +234,16 @@ impl Pool {
         .await
     }
 
+    /// Looks at something in the pool, to see whether it answers.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn look(&self) -> Result<()> {
+        /// Where the names of images are; that it is not there is an answer as well.
+        const DIRECTORY: &str = "rbd_directory";
+        self.look_at_object(DIRECTORY).await.map(drop)
+    }
+
     /// Whether an object exists.
     ///
     /// # Errors

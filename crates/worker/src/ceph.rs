@@ -16,9 +16,6 @@ const NOBODY: &str = "192.0.2.1:0/1";
 /// What a user lacks who may not put others on the blocklist.
 pub(crate) const MON_CAP: &str = "the Ceph user needs the cap mon 'profile rbd', which allows `osd blocklist add`";
 
-/// An object that is in every pool with images; that it is not there is an answer as well.
-const ANY_OBJECT: &str = "rbd_directory";
-
 /// Where volumes or backups are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolOptions {
@@ -94,7 +91,7 @@ impl Ceph {
     pub(crate) async fn look(&self) -> rbd::Result<()> {
         let containers: Vec<Pool> = self.containers.lock().await.values().cloned().collect();
         for pool in std::iter::once(&self.volumes).chain(&containers) {
-            pool.object_exists(ANY_OBJECT).await?;
+            pool.look().await?;
         }
         Ok(())
     }

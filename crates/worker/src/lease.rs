@@ -62,6 +62,8 @@ pub(crate) struct Held {
     /// The last step that was begun.
     step: watch::Sender<Option<Step>>,
     lease: Duration,
+    /// Cancelled when writes for the job may be in flight for good.
+    unsettled: CancellationToken,
 }
 
 impl Held {
@@ -74,6 +76,7 @@ impl Held {
             progress: watch::Sender::default(),
             step: watch::Sender::default(),
             lease,
+            unsettled: CancellationToken::new(),
         };
         if cancelled {
             held.stop(Stop::Cancelled);
@@ -89,6 +92,19 @@ impl Held {
     /// Why the job must stop, if it must.
     pub(crate) fn why(&self) -> Option<Stop> {
         *self.brake.why.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, perhaps for ever, until writes for the job may be in flight for good.
+    pub(crate) async fn unsettled(&self) {
+        self.unsettled.cancelled().await;
+    }
+
+    /// Leaves the job to whoever claims it when its lease has run out, and fences this worker's connections then.
+    pub(crate) fn abandon(&self) {
+        *self.brake.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stop::LeaseLost);
+        self.brake.pull(Stop::LeaseLost);
+        tracing::error!(job.id = %self.job.id,
+            "the job is left to whoever claims it when its lease has run out, because its writes can not be waited for");
     }
 
     /// What an operation of `chain` is given. A copy goes on from what earlier attempts have finished.
@@ -107,6 +123,7 @@ impl Held {
             budget: budget.clone(),
             prover: self.prover(),
             journal,
+            unsettled: self.unsettled.clone(),
             recorder: Box::new(move |step| {
                 let (catalog, job, brake) = (catalog.clone(), job.clone(), brake.clone());
                 begun.send_replace(Some(step));
@@ -160,6 +177,7 @@ impl Held {
             budget: budget.clone(),
             prover: self.prover(),
             journal: Journal::none(),
+            unsettled: self.unsettled.clone(),
             recorder: Box::new(move |step| {
                 let (catalog, job) = (catalog.clone(), job.clone());
                 Box::pin(async move {

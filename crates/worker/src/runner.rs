@@ -302,6 +302,7 @@ pub(crate) async fn drive(work: impl Future<Output = ()>, held: &Held, stop_jobs
         tokio::select! {
             biased;
             () = &mut work => return,
+            () = held.unsettled() => return held.abandon(),
             () = stop_jobs.cancelled(), if !stopping => {
                 stopping = true;
                 held.stop(Stop::Shutdown);
