@@ -80,6 +80,12 @@ def campaign(minutes: float, faults: Faults, people: list[Person], tell) -> int:
         until(lambda: people[0].town.sql("SELECT count(*) FROM jobs WHERE state IN ('ready', 'running')"),
               lambda count: count == "0", "the last job to end", 120.0, 0.2)
         wrong = audit(people[0].town, people[0].pools, people)
+        taking_back = [threading.Thread(target=person.restore_all) for person in people]
+        for thread in taking_back:
+            thread.start()
+        for thread in taking_back:
+            thread.join()
+        wrong += [line for person in people for line in person.wrong]
     done = sum((person.done for person in people), Counter())
     print(f"\nfaults: {sum(faults.done.values())}")
     for what, count in faults.done.most_common():
@@ -88,7 +94,8 @@ def campaign(minutes: float, faults: Faults, people: list[Person], tell) -> int:
     for what, count in done.most_common():
         print(f"  {count:6}  {what}")
     kept = sum(len(person.backups) for person in people)
-    print(f"compared at the end: {kept} backups, {sum(len(person.volumes) for person in people)} volumes")
+    restored = sum(len(person.restored & person.backups.keys()) for person in people)
+    print(f"compared at the end: {kept} backups, {restored} of them restored, {sum(len(person.volumes) for person in people)} volumes")
     print("\n".join(["", "WRONG:", *wrong]) if wrong else "\nchaos: nothing wrong")
     return 1 if wrong else 0
 

@@ -40,6 +40,7 @@ class Person(threading.Thread):
         self.volumes: dict[str, Content] = {}
         self.backups: dict[str, tuple[str, Content]] = {}  # those that are available, with the volume
         self.failed: set[str] = set()  # those that are in error, because Ceph was full, or cancelled
+        self.restored: set[str] = set()
         self.done: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.stop = threading.Event()
@@ -217,9 +218,19 @@ class Person(threading.Thread):
         self.done["verifications"] += 1
 
     def _restore_new(self) -> None:
-        if not self.backups:
-            return None
-        backup = self.rng.choice(sorted(self.backups))
+        if self.backups:
+            self._restore_anew(self.rng.choice(sorted(self.backups)))
+
+    def restore_all(self) -> None:
+        """What a person is in it for: every backup that is there is restored, and has the bytes that it was made of."""
+        self.restored.clear()
+        try:
+            for backup in sorted(self.backups):
+                self._restore_anew(backup)
+        except Exception as error:  # noqa: BLE001 - told with what is wrong besides
+            self.wrong.append(f"{self.name} ({self.project}), at the end: {error!r}")
+
+    def _restore_anew(self, backup: str) -> None:
         name = uuid.uuid4().hex
 
         def look() -> Any:
@@ -233,6 +244,7 @@ class Person(threading.Thread):
             return self._remove("volume", volume)
         compare(self.pools, VOLUMES_POOL, image_of(volume), None, self.backups[backup][1])
         self.done["restores to new volumes"] += 1
+        self.restored.add(backup)
         return self._remove("volume", volume)
 
     def _restored(self, backup: str, volume: str, began: float) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cluster import BACKUPS_POOL, VOLUMES_POOL
 from conformance.rows import Rows
 from conformance.server import Lab, Server
 from pools import Pools
@@ -113,13 +114,23 @@ class Cell(Server):
         return self.session.ask(statement)
 
     def evidence(self) -> str:
-        """What there is to say about something that went wrong here: the jobs that have not ended, and the last that
-        the workers said."""
+        """What there is to say about something that went wrong here: the jobs that have not ended, the last that the
+        workers said, who watches the images that they speak of, and who is who."""
         jobs = self.sql("SELECT kind, state, worker, attempt, step, error, now() - updated_at, run_at - now() FROM jobs"
                         " WHERE state IN ('ready', 'running')")
         said = [f"{name}:\n{''.join(self.log(name).read_text(errors='replace').splitlines(True)[-LAST_LINES:])}"
                 for name in WORKERS]
-        return "\n".join((f"jobs:\n{jobs}", *said, *self.refusals.all()))
+        watched = [f"{image} is watched by {self._watchers(pool, image)}" for pool in (VOLUMES_POOL, BACKUPS_POOL)
+                   for image in self.pools.images(pool) if any(image in lines for lines in said)]
+        workers = self.sql("SELECT name, connections FROM workers")
+        return "\n".join((f"jobs:\n{jobs}", *said, *watched, f"workers:\n{workers}", *self.refusals.all()))
+
+    def _watchers(self, pool: str, image: str) -> list[str]:
+        try:
+            with self.pools.open(pool, image) as opened:
+                return [one["addr"] for one in opened.watchers_list()]
+        except self.pools.rbd.Error as error:
+            return [repr(error)]
 
     def close(self) -> None:
         """Not to be used any more."""

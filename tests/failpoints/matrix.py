@@ -7,9 +7,14 @@ action. Several cells work side by side, because most of the time is spent waiti
 from __future__ import annotations
 
 import collections
+import contextlib
 import traceback
 
 import pytest
+from cluster import BACKUPS_POOL, VOLUMES_POOL
+from pools import Pools
+from takeover.disks import stray_data
+from waiting import until
 
 from .alone import ALONE
 from .case import BY_CHANCE
@@ -18,6 +23,7 @@ from .jobs import USUAL
 from .odd import ODD
 from .scenario import Scenario
 
+POOLS = (VOLUMES_POOL, BACKUPS_POOL)
 ALL: tuple[type[Scenario], ...] = (*USUAL, *ODD, *ALONE)
 
 
@@ -48,3 +54,25 @@ def test_no_point_is_left_out(crew: Crew, outcomes: dict[type[Scenario], list[Ou
     passed_by_chance = {point for point in BY_CHANCE if done[point]}
     missing = [point for point in crew.names if point not in passed_by_chance and len(done[point]) < 3]
     assert missing == []
+
+
+def test_nothing_is_left(crew: Crew, outcomes: dict[type[Scenario], list[Outcome]]) -> None:
+    """Every scenario has deleted what it had: there is no object of an image that is not there."""
+    if any(outcome.error for them in outcomes.values() for outcome in them):
+        pytest.skip("what went wrong may have left something")
+    pools = Pools(crew.ceph)
+
+    def trash() -> list[tuple[str, str]]:
+        return [(pool, entry["id"]) for pool in POOLS for entry in pools.rbd.RBD().trash_list(pools.io[pool])]
+
+    def purge() -> list[tuple[str, str]]:
+        for pool, identifier in trash():
+            with contextlib.suppress(pools.rbd.ImageBusy):
+                pools.rbd.RBD().trash_remove(pools.io[pool], identifier)
+        return trash()
+
+    if trash():  # somebody's watch outlived him: it ends half a minute after the OSD has begun anew
+        crew.lab.cluster.osd.end()
+        crew.lab.cluster.start()
+        until(purge, lambda left: not left, "the trash to be emptied", 120.0, 1.0)
+    assert stray_data(pools) == []

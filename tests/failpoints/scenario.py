@@ -25,8 +25,9 @@ class Scenario:
     sure_of: ClassVar[tuple[str, ...]] = ()
     # How many cases share a stage before all that is on it is restored, backed up again and deleted.
     together: ClassVar[int] = 12
-    # How long the job may take, a recovery included.
-    patience: ClassVar[float] = 60.0
+    # How long the job may take, a recovery included: longer than an image in use is tried for. An OSD that carries out the
+    # watch of a client that has died keeps it.
+    patience: ClassVar[float] = 150.0
 
     def __init__(self, cell: Cell, seed: int) -> None:
         self.cell = cell
