@@ -66,20 +66,34 @@ impl Error {
                         | sqlx::Error::PoolTimedOut
                         | sqlx::Error::PoolClosed
                         | sqlx::Error::WorkerCrashed
-                ) || error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| {
-                    // connection failures, server shutting down or starting, serialisation failures, deadlocks; and
-                    // logins that are refused, as by the wrong server on that port: nothing of what was asked is at fault
-                    code.starts_with("08")
-                        || code.starts_with("28")
-                        || code == "3D000"
-                        || code.starts_with("57P")
-                        || code == "40001"
-                        || code == "40P01"
-                        || code.starts_with("53")
-                })
+                ) || error
+                    .as_database_error()
+                    .and_then(sqlx::error::DatabaseError::code)
+                    .is_some_and(|code| passes(&code))
             }
             Self::Unreachable { .. } => true,
             Self::Migrate(_) | Self::Inconsistent { .. } | Self::Stale { .. } => false,
         }
+    }
+}
+
+/// Whether what Postgres answered with passes without anybody changing what was asked.
+fn passes(code: &str) -> bool {
+    match code {
+        // a server that became a standby, or that is to be written by nobody for a while
+        "25006" |
+        // a transaction that lay still, or took too long: it lost its connection
+        "25P03" | "25P04" |
+        // a database that is not there, as on the wrong server on that port
+        "3D000" |
+        // what two transactions do to each other: serialisation, a commit that nobody knows of, deadlock
+        "40001" | "40003" | "40P01" |
+        // a lock that was waited for too long; a database that is being copied or moved
+        "55P03" | "55006" |
+        // a statement that took too long, or that an operator has cancelled
+        "57014" => true,
+        // connections that fail; logins that are refused; memory, disk or connections used up; a server that shuts
+        // down, starts or crashed; what its own machine fails at: nothing of what was asked is at fault
+        _ => ["08", "28", "53", "57P", "58"].iter().any(|class| code.starts_with(class)),
     }
 }
