@@ -4,9 +4,11 @@
 //! the caller, because the same operation stands for different things: a snapshot is a marker here and a commit there.
 #![expect(clippy::disallowed_methods, reason = "this is the place where they are called")]
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fail_points::{Injected, Point, around};
-use rbd::{Errno, Error, Features, Image, Pool, Result};
+use rbd::{Cluster, Errno, Error, Features, Image, Pool, Result};
 
 /// What a point that was told to fail looks like: as an OSD that could not do as asked.
 fn failure(_: Injected) -> Error {
@@ -164,4 +166,12 @@ pub(crate) async fn write_zeroes(image: &Image, offset: u64, len: u64) -> Result
 /// Makes what was written durable: [`Image::flush`].
 pub(crate) async fn flush(image: &Image) -> Result<()> {
     around(Point::CopyFlush, image.flush(), failure).await
+}
+
+/// Keeps a client from writing: [`Cluster::fence`].
+///
+/// # Errors
+/// The address is none, the caps do not allow it, or Ceph failed.
+pub async fn fence(cluster: &Cluster, address: &str, expiry: Duration) -> Result<()> {
+    around(Point::FenceWorker, cluster.fence(address, expiry), failure).await
 }

@@ -131,6 +131,8 @@ points! {
         UnprotectCloneSnapshot = "clone-snapshot.unprotect";
         /// The snapshot that a clone was made from is removed.
         RemoveCloneSnapshot = "clone-snapshot.remove";
+        /// A worker that lost a job is fenced.
+        FenceWorker = "worker.fence";
 
         // transactions
         /// A worker registers its connections.

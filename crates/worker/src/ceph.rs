@@ -112,6 +112,7 @@ impl Ceph {
 ///
 /// # Errors
 /// The caps do not allow it, or Ceph failed.
+#[expect(clippy::disallowed_methods, reason = "nobody is fenced: it is no change that a job makes")]
 pub async fn probe_fence(cluster: &Cluster) -> rbd::Result<()> {
     cluster.fence(NOBODY, Duration::from_secs(1)).await
 }

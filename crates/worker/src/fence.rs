@@ -1,6 +1,7 @@
 //! Before a job is gone on with: whoever lost it is kept from writing (docs/adr/0011-a-lost-worker-is-blocklisted.md).
 
 use catalog::workers::LostWorker;
+use chain::mutation::fence as fence_client;
 use rbd::{Errno, FENCED_FOR};
 
 use crate::JobError;
@@ -54,7 +55,7 @@ async fn fence(ceph: &Ceph, worker: &LostWorker) -> Result<(), JobError> {
             tracing::warn!(lost = %worker.name, ?connection, "a lost worker was connected to a cluster that we are not");
             continue;
         };
-        cluster.fence(&connection.address, FENCED_FOR).await.map_err(|error| refused(worker, error))?;
+        fence_client(cluster, &connection.address, FENCED_FOR).await.map_err(|error| refused(worker, error))?;
         tracing::warn!(lost = %worker.name, address = %connection.address, "a worker that lost a job was fenced");
     }
     Ok(())

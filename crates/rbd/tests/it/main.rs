@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod disallowed;
+#[cfg(test)]
 mod fencing;
 #[cfg(test)]
 mod images;
