@@ -4,11 +4,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export LAB_DIR=${LAB_DIR:-.lab-test}
-venv=${VENV:-.venv}
+export FAILPOINTS_BIN=${CARGO_TARGET_DIR:-target}/cindervault-failpoints # for tests/failpoints
 export PATH=$PATH:$PWD/target/tools/bin
-# The tests' databases live for seconds: nothing is gained by forcing them to the disk.
-in_lab() { PG_FSYNC=off tests/lab/lab.py run "$@"; }
-
 failed=()
 stage() {
   local name=$1 began=$SECONDS
@@ -33,10 +30,6 @@ finish() {
   exit 1
 }
 
-rust_tests() {
-  cargo nextest run --workspace --locked --no-run && in_lab -- cargo nextest run --workspace --locked
-}
-
 # The database of vulnerabilities is on GitHub, which not every machine reaches: then nothing is known, and that is said.
 advisories() {
   if ! timeout 60 git ls-remote --quiet https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; then
@@ -44,6 +37,11 @@ advisories() {
     return 0
   fi
   cargo deny --locked check advisories
+}
+
+with_fail_points() {
+  cargo build --locked --package cindervault --features failpoints &&
+    cp "${CARGO_TARGET_DIR:-target}/debug/cindervault" "$FAILPOINTS_BIN"
 }
 
 trap 'exit 130' INT TERM
@@ -54,27 +52,24 @@ stage "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 stage "licences and sources" cargo deny --locked check bans licenses sources
 stage "known vulnerabilities" advisories
 stage "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-stage "tests of the crates" rust_tests
 stage "tests in the documentation" cargo test --workspace --locked --doc
+# before the tests of the crates, whose program would be overwritten by it
+stage "build with fail points" with_fail_points || finish
+stage "build of the crates' tests" cargo nextest run --workspace --locked --no-run
 stage "release build" cargo build --release --locked --package cindervault || finish
-# They compare all snapshots before and after, and a volume's are thinned out some time after a backup.
-stage "tests from outside" env CINDERVAULT__WORKER__SOURCE_SNAPSHOTS=all PG_FSYNC=off \
-  tests/lab/lab.py run --service -- "$venv/bin/pytest" -q tests/test_*.py
-# What has a pytest.ini is a suite of its own, and starts its own services. Most of them wait most of the time, for leases
-# to run out: two run at once, each with a Ceph and a Postgres of its own, those first that take longest.
-first=(failpoints conformance takeover keystone faults)
+# Most of what follows waits most of the time, for leases to run out: two run at once, each with a Ceph and a Postgres of its
+# own, those first that take longest. What has a pytest.ini is a suite of its own, and starts its own services.
+first=(failpoints crates takeover conformance keystone faults clients)
 suites=("${first[@]}")
-for suite in tests/*/pytest.ini; do
-  suite=$(basename "$(dirname "$suite")")
+for suite in outside walk walk-with-keystone tests/*/pytest.ini; do
+  suite=${suite%/pytest.ini} suite=${suite#tests/}
   [[ " ${first[*]} " == *" $suite "* ]] || suites+=("$suite")
 done
 mkdir -p "$LAB_DIR"
 results=$(mktemp)
 printf '%s\n' "${suites[@]}" | xargs -P 2 -I SUITE tests/suite.sh SUITE "$results"
 for suite in "${suites[@]}"; do
-  grep -qx "$suite" "$results" || failed+=("tests/$suite")
+  grep -qx "$suite" "$results" || failed+=("$suite")
 done
 rm -f "$results"
-stage "the walk" tests/lab/lab.py walk
-stage "the walk, with Keystone" env AUTH=keystone tests/lab/lab.py walk
 finish
