@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from certificate import certificate_in
 from database import Database
-from test_start import cindervault, conf  # noqa: F401 - a fixture of ours, too
+from test_start import cindervault, conf, keyed, started  # noqa: F401 - fixtures of ours, too
+
+PLANTED = "PLANTEDSECRET"
 
 
 @pytest.fixture
@@ -96,3 +98,44 @@ def test_no_secret_is_told(tmp_path, conf, tenant):  # noqa: F811
         assert text is not None
         leaked = {secret for secret in known if secret in text}
         assert not leaked, f"{where} tells {len(leaked)} secrets"
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ('url = "postgres://u:{planted}@127.0.0.1:9/x', "line 2, column"),
+    ("url = postgres://u:{planted}@127.0.0.1:9/x", "line 2, column"),
+    ('connections = "{planted}"', "database.connections: must be"),
+    ('url = "{planted}://:::"', "database.url must be of Postgres"),
+    ('url = "postgres://u:1/{planted}@127.0.0.1:9/x"', "%2F"),
+    ('url = "postgres://u:{planted}%zz@127.0.0.1:9/x"', "no connection"),
+    ('url = "postgres://u@127.0.0.1:9/x?pasword={planted}"', "pasword is not known here"),
+    ('url = "postgres://u@127.0.0.1:9/x?{planted}"', "name=value"),
+    ('url = "postgres://u:{planted}@127.0.0.1:9/x"\n[auth]\nmode = "keystone"\n'
+     '[auth.keystone]\nauth_url = "http://u:{planted}@127.0.0.1:9/v3"', "auth.keystone.auth_url must be without"),
+    ('url = "postgres://u@127.0.0.1:9/x"\n[api]\npublic_url = "http://u:{planted}@h"', "api.public_url must be without"),
+])
+def test_what_is_written_wrongly_is_not_told(tmp_path, conf, line, said):  # noqa: F811
+    pools = "".join(f'[{side}.ceph]\nconf = "/nowhere"\nuser = "u"\npool = "p"\n' for side in ("volumes", "backups"))
+    file = tmp_path / "cindervault.toml"
+    file.touch(mode=0o600)
+    file.write_text(f'[database]\n{line.format(planted=PLANTED)}\n{pools}[log]\nlevel = "trace"\n')
+    for command in ("check", "migrate"):
+        done = started(file, command)
+        told = done.stdout + done.stderr
+        assert done.returncode != 0 and PLANTED not in told, (command, told)
+        if command == "check":
+            assert said in told, told
+
+
+@pytest.mark.parametrize("options", ["key = {planted}", "keyfile = {place}", "keyring = {place}"])
+def test_a_key_that_is_none_is_not_told(tmp_path, conf, keyed, options):  # noqa: F811
+    """librados would, on its standard error, which is ours where the conf says so."""
+    place = tmp_path / "key"
+    place.touch(mode=0o600)
+    entry = f"[client.cindervault-volumes]\n\tkey = {PLANTED}\n"
+    place.write_text(entry if "keyring" in options else PLANTED)
+    ceph_conf, _ = keyed("log to stderr = true\n" + options.format(planted=PLANTED, place=place))
+    for command in ("check", "worker"):
+        done = cindervault(tmp_path, conf, command)
+        told = done.stdout + done.stderr
+        assert done.returncode == 2 and PLANTED not in told, told
+        assert str(ceph_conf if options.startswith("key =") else place) in told, told

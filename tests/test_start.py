@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,26 +73,64 @@ def test_secrets_that_everybody_can_read(tmp_path, conf):
     file.chmod(0o640)
     done = started(file, "check")
     assert done.returncode == 0, done
-    # without the password in it, the file is nobody's secret
     file.chmod(0o644)
+    conf["database"]["url"] = "postgres://127.0.0.1:9/x?user=cindervault&password=x"
+    file.write_text("".join(_tables(conf)))
+    assert f"chmod o-rwx {file}" in started(file, "check").stderr
+    # without the password in it, the file is nobody's secret
     conf["database"]["url"] = "postgres://cindervault@127.0.0.1:9/x"
     file.write_text("".join(_tables(conf)))
     assert "chmod" not in started(file, "check").stderr
 
 
-def test_a_key_that_everybody_can_read(tmp_path, conf):
-    ceph_conf, keyring = tmp_path / "ceph.conf", tmp_path / "ceph.client.cindervault-volumes.keyring"
+@pytest.fixture
+def keyed(tmp_path: Path, conf: dict) -> Callable[[str], tuple[Path, str]]:
+    """Has the conf say, instead of where the keyring of the volumes' user is, what a template makes of the user's key:
+    the conf file, and the key."""
     original = Path(conf["volumes"]["ceph"]["conf"])
-    lines = [f"keyring = {keyring}" if line.startswith("keyring") else line for line in original.read_text().splitlines()]
-    ceph_conf.write_text("\n".join(lines) + "\n")
-    keyring.touch(mode=0o600)
     (found,) = original.parent.glob("keyring/*.client.cindervault-volumes.keyring")
-    keyring.write_text(found.read_text())
+    (key,) = re.findall(r"key = (\S+)", found.read_text())
+    ceph_conf = tmp_path / "ceph.conf"
     conf["volumes"]["ceph"]["conf"] = str(ceph_conf)
+
+    def written(options: str) -> tuple[Path, str]:
+        lines = [line for line in original.read_text().splitlines() if not line.startswith("keyring")]
+        ceph_conf.touch(mode=0o600)
+        ceph_conf.write_text("\n".join([*lines, "[client.cindervault-volumes]", "keyring = /nowhere", options.format(key=key), ""]))
+        return ceph_conf, key
+
+    return written
+
+
+def test_a_keyring_that_everybody_can_read(tmp_path, conf, keyed):
+    keyring = tmp_path / "ceph.client.cindervault-volumes.keyring"
+    keyring.touch(mode=0o600)
+    _, key = keyed(f"keyring = {keyring}")
+    keyring.write_text(f"[client.cindervault-volumes]\n\tkey = {key}\n")
     assert cindervault(tmp_path, conf, "check").returncode == 0
     keyring.chmod(0o644)
     done = cindervault(tmp_path, conf, "check")
     assert done.returncode == 2 and f"chmod o-rwx {keyring}" in done.stderr, done
+
+
+def test_a_conf_with_a_key_that_everybody_can_read(tmp_path, conf, keyed):
+    ceph_conf, _ = keyed("key = {key}")
+    assert cindervault(tmp_path, conf, "check").returncode == 0
+    ceph_conf.chmod(0o644)
+    done = cindervault(tmp_path, conf, "check")
+    assert done.returncode == 2 and f"chmod o-rwx {ceph_conf}" in done.stderr, done
+
+
+def test_a_key_file_that_everybody_can_read(tmp_path, conf, keyed):
+    keyfile = tmp_path / "key"
+    keyfile.touch(mode=0o600)
+    ceph_conf, key = keyed(f"keyfile = {keyfile}")
+    ceph_conf.chmod(0o644)  # there is none in it
+    keyfile.write_text(f"{key}\n")
+    assert cindervault(tmp_path, conf, "check").returncode == 0
+    keyfile.chmod(0o644)
+    done = cindervault(tmp_path, conf, "check")
+    assert done.returncode == 2 and f"chmod o-rwx {keyfile}" in done.stderr, done
 
 
 def test_all_is_well(tmp_path, conf):

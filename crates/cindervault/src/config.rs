@@ -1,6 +1,8 @@
 //! The configuration: one TOML file, the environment over it, typed, unknown keys refused.
 
 mod auth;
+mod database;
+mod toml;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -10,12 +12,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use api::ResourceFilters;
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Env, Format, Serialized};
 use rbd::ClusterOptions;
 use serde::{Deserialize, Serialize};
 use worker::ceph::PoolOptions;
 
 pub(crate) use self::auth::{Auth, AuthMode, Policy};
+pub(crate) use self::database::has_password;
+pub(crate) use self::toml::Toml;
 
 /// An hour, in seconds.
 const HOUR: f64 = 3600.0;
@@ -266,19 +270,21 @@ pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
 
 fn read(file: Figment) -> anyhow::Result<Config> {
     let given = file.merge(Env::prefixed("CINDERVAULT__").split("__"));
-    let values: serde_json::Value = given.extract().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let values: serde_json::Value = given.extract().map_err(told)?;
     let known = serde_json::to_value(Config::default()).context("the defaults can not be written down")?;
     let mut problems = Vec::new();
     unknown_keys("", &values, &known, &mut problems);
     if !problems.is_empty() {
         bail!("{}", list(&problems));
     }
-    let config: Config =
-        Figment::from(Serialized::defaults(Config::default())).merge(given).extract().map_err(|error| {
-            anyhow::anyhow!("{}", list(&error.into_iter().map(|one| one.to_string()).collect::<Vec<_>>()))
-        })?;
+    let config: Config = Figment::from(Serialized::defaults(Config::default())).merge(given).extract().map_err(told)?;
     config.problems(&mut problems);
     if problems.is_empty() { Ok(config) } else { bail!("{}", list(&problems)) }
+}
+
+/// All that figment found wrong, without what it found.
+fn told(errors: figment::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}", list(&errors.into_iter().map(|one| toml::wrong(&one)).collect::<Vec<_>>()))
 }
 
 fn list(problems: &[String]) -> String {
@@ -308,25 +314,20 @@ impl Config {
     /// Everything that can be seen to be wrong without asking anybody.
     fn problems(&self, problems: &mut Vec<String>) {
         self.auth.problems(problems);
+        database::problems(&self.database.url, problems);
         let mut demand = |holds: bool, text: &str| {
             if !holds {
                 problems.push(text.to_owned());
             }
         };
-        demand(!self.database.url.is_empty(), "database.url is missing: postgres://user:password@host/database");
-        let scheme = self.database.url.split_once("://").map_or("", |(scheme, _)| scheme);
-        demand(
-            self.database.url.is_empty() || matches!(scheme, "postgres" | "postgresql"),
-            &format!(
-                "database.url must be of Postgres, postgres://user:password@host/database, and not {}: no other \
-                 database can be used, Cinder's own is not",
-                if scheme.is_empty() { "without a scheme".to_owned() } else { format!("{scheme}://") }
-            ),
-        );
         demand(self.database.connections > 1, "database.connections must be at least 2");
         demand(
             self.api.listen.parse::<std::net::SocketAddr>().is_ok(),
             "api.listen must be an address and a port, such as 127.0.0.1:8776",
+        );
+        demand(
+            self.api.public_url.as_ref().is_none_or(|url| !url.contains('@')),
+            "api.public_url must be without a user's name and password: everybody is told it",
         );
         demand(
             (1..=MAX_LIMIT).contains(&self.api.max_limit),
@@ -524,10 +525,32 @@ mod tests {
     }
 
     #[test]
+    fn what_can_not_be_used_is_told_by_its_place_alone() {
+        for (text, said) in [
+            ("[database]\nurl = \"postgres://u:PLANTED@h/d\n[api]\n", "line 2, column"),
+            ("[database]\nurl = postgres://u:PLANTED@h/d\n", "line 2, column"),
+            ("[database]\nconnections = \"PLANTED\"\n", "database.connections: must be u32"),
+            ("database = \"PLANTED\"\n", "database: must be"),
+            ("[log]\nformat = \"PLANTED\"\n", "log.format: must be `text` or `json`"),
+            ("[worker]\nchecksums = \"PLANTED\"\n", "worker.checksums: must be a boolean"),
+            ("[api]\nlisten = \"PLANTED\"\n", "api.listen must be"),
+            ("[api.resource_filters]\nbackup = \"PLANTED\"\n", "api.resource_filters.backup: must be"),
+            ("[api]\npublic_url = \"http://u:PLANTED@h\"\n", "api.public_url must be without"),
+            (
+                "[auth]\nmode = \"keystone\"\n[auth.keystone]\nauth_url = \"http://u:PLANTED@h\"\n",
+                "auth.keystone.auth_url must",
+            ),
+        ] {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(error.contains(said) && !error.contains("PLANTED"), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn a_value_of_the_wrong_kind_is_named_by_its_key() {
         let error = parse(&format!("{GOOD}\n[worker]\ncopies = \"many\"")).unwrap_err().to_string();
-        assert!(error.contains("copies"), "{error}");
+        assert!(error.contains("worker.copies: must be usize, and not such a text"), "{error}");
         let error = parse(&format!("{GOOD}\n[auth]\nmode = \"magic\"")).unwrap_err().to_string();
-        assert!(error.contains("magic"), "{error}");
+        assert!(error.contains("auth.mode: must be `noauth` or `keystone`"), "{error}");
     }
 }

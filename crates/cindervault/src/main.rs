@@ -2,6 +2,7 @@
 //! crates below it.
 
 mod ceph_conf;
+mod cephx;
 mod check;
 mod cli;
 mod commands;

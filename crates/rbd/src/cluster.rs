@@ -48,9 +48,38 @@ const SETTINGS: &[(&str, &str)] = &[
 /// in hand as soon as it goes on.
 pub const FENCED_FOR: Duration = Duration::from_hours(24 * 7);
 
-struct Handle {
+pub(crate) struct Handle {
     raw: rados_t,
     label: String,
+}
+
+impl Handle {
+    /// One that knows what the conf file says to this user, and is not connected.
+    pub(crate) fn configured(conf: &Path, user: &str) -> Result<Self> {
+        let label = format!("client.{user} with {}", conf.display());
+        let name = c_name(&format!("client.{user}"), "connecting as")?;
+        let cluster = c_name("ceph", "connecting as")?;
+        let mut raw: rados_t = std::ptr::null_mut();
+        // SAFETY: `raw` is a place for a handle; both names are valid C strings during the call.
+        let code = unsafe { rados_create2(&raw mut raw, cluster.as_ptr(), name.as_ptr(), 0) };
+        check(code, "making a handle for", &label)?;
+        let handle = Self { raw, label };
+        let path = c_name(&conf.to_string_lossy(), "reading the conf of")?;
+        // SAFETY: a live handle and a valid C string.
+        let code = unsafe { rados_conf_read_file(handle.raw, path.as_ptr()) };
+        check(code, "reading the conf for", &handle.label)?;
+        Ok(handle)
+    }
+
+    /// What the conf says to an option that is a text.
+    pub(crate) fn option(&self, name: &str) -> Result<String> {
+        let option = c_name(name, "reading the conf of")?;
+        let mut text = vec![0_u8; 4096];
+        // SAFETY: a live handle, a valid C string, and a buffer of the length that is passed.
+        let code = unsafe { rados_conf_get(self.raw, option.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
+        check(code, "reading the conf for", &self.label)?;
+        Ok(String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned())
+    }
 }
 
 // SAFETY: librados' cluster handle may be used from any thread and from several at once (librados.h).
@@ -88,19 +117,7 @@ impl Cluster {
     }
 
     fn connect_blocking(conf: &Path, user: &str) -> Result<Self> {
-        let label = format!("client.{user} with {}", conf.display());
-        let name = c_name(&format!("client.{user}"), "connecting as")?;
-        let cluster = c_name("ceph", "connecting as")?;
-        let mut raw: rados_t = std::ptr::null_mut();
-        // SAFETY: `raw` is a place for a handle; both names are valid C strings during the call.
-        let code = unsafe { rados_create2(&raw mut raw, cluster.as_ptr(), name.as_ptr(), 0) };
-        check(code, "making a handle for", &label)?;
-        let handle = Handle { raw, label };
-
-        let path = c_name(&conf.to_string_lossy(), "reading the conf of")?;
-        // SAFETY: a live handle and a valid C string.
-        let code = unsafe { rados_conf_read_file(handle.raw, path.as_ptr()) };
-        check(code, "reading the conf for", &handle.label)?;
+        let handle = Handle::configured(conf, user)?;
         for (key, value) in SETTINGS {
             let (c_key, c_value) = (c_name(key, "setting")?, c_name(value, "setting")?);
             // SAFETY: a live handle and valid C strings.
@@ -199,33 +216,6 @@ impl Cluster {
     pub(crate) fn raw(&self) -> rados_t {
         self.handle.raw
     }
-}
-
-/// The files in which the conf says that the user's key may be.
-///
-/// # Errors
-/// The conf can not be read.
-pub fn keyrings(conf: &Path, user: &str) -> Result<Vec<PathBuf>> {
-    let label = format!("client.{user} with {}", conf.display());
-    let name = c_name(&format!("client.{user}"), "looking for the key of")?;
-    let cluster = c_name("ceph", "looking for the key of")?;
-    let mut raw: rados_t = std::ptr::null_mut();
-    // SAFETY: `raw` is a place for a handle; both names are valid C strings during the call.
-    let code = unsafe { rados_create2(&raw mut raw, cluster.as_ptr(), name.as_ptr(), 0) };
-    check(code, "making a handle for", &label)?;
-    let handle = Handle { raw, label };
-    let path = c_name(&conf.to_string_lossy(), "reading the conf of")?;
-    // SAFETY: a live handle and a valid C string.
-    let code = unsafe { rados_conf_read_file(handle.raw, path.as_ptr()) };
-    check(code, "reading the conf for", &handle.label)?;
-    let option = c_name("keyring", "reading the conf of")?;
-    let mut text = vec![0_u8; 4096];
-    // SAFETY: a live handle, a valid C string, and a buffer of the length that is passed.
-    let code = unsafe { rados_conf_get(handle.raw, option.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
-    check(code, "reading the conf for", &handle.label)?;
-    let text = String::from_utf8_lossy(text.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
-    let files = text.split([',', ';', ' ', '\t']).filter(|file| !file.is_empty());
-    Ok(files.map(PathBuf::from).collect())
 }
 
 #[cfg(test)]

@@ -20,15 +20,17 @@ mod error;
 mod handle;
 mod image;
 mod image_metadata;
+mod keys;
 mod lockers;
 mod pool;
 mod snapshot;
 mod trash;
 
-pub use cluster::{Cluster, ClusterOptions, FENCED_FOR, keyrings};
+pub use cluster::{Cluster, ClusterOptions, FENCED_FOR};
 pub use diff::{DiffMode, Extent};
 pub use error::{Errno, Error, Result};
 pub use image::{Features, Image, Layout};
+pub use keys::KeySources;
 pub use pool::Pool;
 pub use snapshot::Snapshot;
 pub use trash::Trashed;

@@ -125,6 +125,16 @@ impl Auth {
                 problems.push(format!("auth.keystone.{key} is missing: {what}"));
             }
         }
+        for (key, url) in
+            [("auth_url", Some(&keystone.auth_url)), ("public_auth_url", keystone.public_auth_url.as_ref())]
+        {
+            if url.is_some_and(|url| url.contains('@')) {
+                problems.push(format!(
+                    "auth.keystone.{key} must be without a user's name and password: it is told in messages; username and \
+                     password are keys of their own"
+                ));
+            }
+        }
         match (keystone.password.is_empty(), &keystone.password_file) {
             (true, None) => problems.push("auth.keystone.password is missing (or password_file)".to_owned()),
             (false, Some(_)) => {
