@@ -60,7 +60,29 @@ class Chain:
             point, = self.pools.backup_snapshots(BACKUPS_POOL, self.base, backup)
             image.remove_snap(point)
 
+    def rot_volume(self, piece: int) -> None:
+        """The volume, and its snapshots with it, hold other bytes: what a disk got wrong, or somebody wrote past librbd."""
+        with self.pools.open(VOLUMES_POOL, f"volume-{self.volume}") as image:
+            name = f"rbd_data.{image.id()}.{piece:016x}"
+        self.pools.io[VOLUMES_POOL].write(name, os.urandom(9000), 5000)
+
+    def lose_sums(self, backup: str, segment: str = "") -> None:
+        """The index of a backup's checksums, or one segment of them, is gone."""
+        with self.pools.open(BACKUPS_POOL, self.base, writable=True) as image:
+            image.metadata_remove(f"cindervault.sums.{backup}{segment}")
+
+    def spoil_metadata(self, backup: str) -> None:
+        """The object with the volume's metadata holds a bit that it should not."""
+        io, name = self.pools.io[BACKUPS_POOL], f"backup.{backup}.meta"
+        byte, = io.read(name, 1, 5)
+        io.write(name, bytes([byte ^ 0x80]), 5)
+
     # ---- what is known
+
+    def told(self, backup: str) -> list[str]:
+        """The actions and details of the messages about a backup."""
+        return sorted(message["event_id"].removeprefix("VOLUME_VOLUME_BACKUP_")
+                      for message in self.tenant.messages(backup))
 
     def look(self, backup: str) -> dict[str, Any]:
         return self.tenant.api.get(f"/cindervault/backups/{backup}").expect(200)["backup"]

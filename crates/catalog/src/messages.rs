@@ -51,6 +51,10 @@ text_enum! {
         Cancelled = "901",
         /// A backup does not hold what was backed up; not one of the reference's.
         BackupDamaged = "900",
+        /// The volume's metadata that is kept with a backup can not be read; not one of the reference's.
+        MetadataUnreadable = "902",
+        /// The volume's own snapshot is not what was backed up from it; not one of the reference's.
+        SourceDiffers = "903",
     }
 }
 
@@ -90,6 +94,14 @@ impl Detail {
             Self::IncrementalForcedFull => "Incremental backup not possible, forcing full backup.",
             Self::Cancelled => "The operation was cancelled.",
             Self::BackupDamaged => "The backup is damaged and can not be restored; its fail_reason says how.",
+            Self::MetadataUnreadable => {
+                "The volume's name and metadata that are kept with the backup can not be read, and are not restored; \
+                 its data is whole."
+            }
+            Self::SourceDiffers => {
+                "The backup is sound, but the volume is no longer what was backed up: its data may be damaged. \
+                 Restore the backup."
+            }
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Record {
     pub parent_metadata: Option<String>,
     /// When the row changed last.
     pub changed_at: Time,
+    /// Whether it was made with checksums.
+    pub checksums: bool,
     /// Whether it was deleted: such a row still proves that the backup was ours.
     pub deleted: bool,
 }
@@ -152,7 +154,7 @@ impl Catalog {
     pub async fn records_of(&self, volume: VolumeId, named: &[Uuid]) -> Result<Records> {
         let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let backups = sqlx::query_as(
-            "SELECT b.id, b.volume_id, b.status, b.snapshot_id, b.container, b.service, b.service_metadata,
+            "SELECT b.id, b.volume_id, b.status, b.snapshot_id, b.container, b.service, b.service_metadata, b.checksums,
                     p.service_metadata AS parent_metadata, COALESCE(b.updated_at, b.created_at) AS changed_at,
                     b.deleted_at IS NOT NULL AS deleted
                FROM backups AS b LEFT JOIN backups AS p ON p.id = b.parent_id

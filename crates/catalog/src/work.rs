@@ -37,7 +37,7 @@ macro_rules! backup_columns {
     () => {
         "b.id, b.project_id, b.user_id, b.volume_id, b.snapshot_id, b.parent_id, b.restore_volume_id, b.name,
          b.description, b.status, b.fail_reason, b.size_gib, b.object_count, b.container, b.availability_zone,
-         b.host, b.service, b.service_metadata, b.encryption_key_id, b.metadata, b.data_timestamp, b.created_at,
+         b.host, b.service, b.service_metadata, b.checksums, b.encryption_key_id, b.metadata, b.data_timestamp, b.created_at,
          b.updated_at, b.deleted_at"
     };
 }

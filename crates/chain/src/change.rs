@@ -103,14 +103,14 @@ impl Change {
     }
 }
 
-/// Walks over the changes of one or two images, range by range.
+/// Walks over the changes of some images, range by range.
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
-    changes: [Option<&'a Change>; 2],
+    changes: Vec<&'a Change>,
     /// Each range must begin at a multiple of this, bytes.
     period: u64,
-    /// Looked at whatever the diffs say.
-    besides: Option<Extent>,
+    /// Looked at whatever the diffs say, ascending.
+    besides: Vec<Extent>,
     first_stride: u64,
     stride: u64,
     at: u64,
@@ -119,17 +119,22 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk over the union of the changes, from the start to `end`.
-    pub(crate) fn new(one: &'a Change, other: Option<&'a Change>, end: u64) -> Self {
+    pub(crate) fn new(one: &'a Change, other: impl IntoIterator<Item = &'a Change>, end: u64) -> Self {
         // a diff of a striped image is only right when it starts where the striping does
-        let (one_period, other_period) = (one.layout.period(), other.map_or(1, |change| change.layout.period()));
-        let period = common_multiple(one_period, other_period);
+        let changes: Vec<&Change> = std::iter::once(one).chain(other).collect();
+        let period = changes.iter().fold(1, |period, change| common_multiple(period, change.layout.period()));
         let stride = STRIDE.next_multiple_of(period);
-        Self { changes: [Some(one), other], period, besides: None, first_stride: stride, stride, at: 0, end }
+        Self { changes, period, besides: Vec::new(), first_stride: stride, stride, at: 0, end }
+    }
+
+    /// A walk over these extents, which ascend, and nothing else.
+    pub(crate) fn over(extents: Vec<Extent>, end: u64) -> Self {
+        Self { changes: Vec::new(), period: 1, besides: extents, first_stride: STRIDE, stride: STRIDE, at: 0, end }
     }
 
     /// The walk finds this, too.
     pub(crate) fn and(mut self, extent: Extent) -> Self {
-        self.besides = Some(extent);
+        self.besides = vec![extent];
         self
     }
 
@@ -150,18 +155,18 @@ impl<'a> Walk<'a> {
             return Ok(None);
         }
         let range = self.at..(self.at + self.stride).min(self.end);
-        let [one, other] = self.changes;
-        let lists = futures_util::future::try_join(extents_of(one, range.clone()), extents_of(other, range.clone()));
-        let (one, other) = lists.await?;
+        let lists = self.changes.iter().map(|change| change.extents(range.clone()));
+        let lists = futures_util::future::try_join_all(lists).await?;
         self.at = range.end;
-        let mut found = union(one, &other);
-        if let Some(besides) = self.besides
-            && besides.offset < range.end
-            && besides.end() > range.start
-        {
-            let (start, end) = (besides.offset.max(range.start), besides.end().min(range.end));
-            found = union(found, &[Extent { offset: start, len: end - start }]);
-        }
+        let mut found = lists.into_iter().reduce(|one, other| union(one, &other)).unwrap_or_default();
+        let here = self.besides.iter().filter(|besides| besides.offset < range.end && besides.end() > range.start);
+        let here: Vec<Extent> = here
+            .map(|besides| {
+                let (start, end) = (besides.offset.max(range.start), besides.end().min(range.end));
+                Extent { offset: start, len: end - start }
+            })
+            .collect();
+        found = union(found, &here);
         let found = align(&found, BLOCK, range.clone());
         // twice a multiple of the period is one
         self.stride = match self.stride * 2 {
@@ -190,13 +195,6 @@ fn common_multiple(one: u64, other: u64) -> u64 {
         (a, b) = (b, a % b);
     }
     (one.max(1) / a).saturating_mul(other.max(1))
-}
-
-async fn extents_of(change: Option<&Change>, range: Range<u64>) -> Result<Vec<Extent>> {
-    match change {
-        Some(change) => change.extents(range).await,
-        None => Ok(Vec::new()),
-    }
 }
 
 #[cfg(test)]

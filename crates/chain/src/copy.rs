@@ -14,7 +14,7 @@ use crate::change::Walk;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::mutation;
-use crate::pipeline::{Passed, Piece, Pipeline};
+use crate::pipeline::{Part, Passed, Piece, Pipeline};
 use crate::settle::settle;
 use crate::sums::{Deltas, REGION, add, region_of, subtract};
 use crate::table::Table;
@@ -31,7 +31,7 @@ pub(crate) enum Known {
 }
 
 /// What is done with the sums of what is read.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Sums<'a> {
     /// They are not needed.
     Ignored,
@@ -86,6 +86,8 @@ pub(crate) struct Copy<'a> {
     pub(crate) sums: Sums<'a>,
     /// What the journal calls this copy, if a later attempt may go on from the middle of it.
     pub(crate) what: Option<&'a str>,
+    /// Which part of the operation it is.
+    pub(crate) part: Part,
 }
 
 impl Copy<'_> {
@@ -111,6 +113,7 @@ impl Copy<'_> {
             expected,
             fail_fast: true,
             what: self.what,
+            part: self.part,
         };
         let passed = Box::pin(pipeline.run(walk, |piece| self.piece(piece, source, target))).await;
         let flushed = settle(self.to, control).await;

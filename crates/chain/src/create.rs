@@ -69,6 +69,19 @@ pub struct Created {
     pub size: u64,
     /// How much was written, in bytes.
     pub written: u64,
+    /// Whether it has checksums.
+    pub checksums: bool,
+    /// Backups that were not taken as the parent because their checksums are damaged: they want to be verified.
+    pub suspects: Vec<Uuid>,
+}
+
+/// What an increment may start from.
+#[derive(Debug, Default)]
+struct Choice {
+    /// The parent, if there is one from which an increment is right.
+    start: Option<Start>,
+    /// Candidates that were passed over because their checksums are damaged.
+    suspects: Vec<Uuid>,
 }
 
 /// Where an incremental backup starts.
@@ -117,7 +130,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     {
         return finish(pools, request, control, done).await;
     }
-    let start = choose_start(pools, request, &source, first).await?;
+    let Choice { start, suspects } = choose_start(pools, request, &source, first).await?;
     let own_base = base_image(request.volume, request.backup);
 
     let base = if let Some(start) = &start {
@@ -143,7 +156,7 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
 
     control.step(Step::Commit).await?;
     // before the commit, so that what is there has its checksums
-    record_sums(&to, request.backup, &sums, size, &passed).await?;
+    let checksums = record_sums(&to, request.backup, &sums, size, &passed).await?;
     let committed = commit(&to, marker.name(), control).await?;
     let needed: Vec<u64> = start.iter().map(|start| start.point.1).chain([committed]).collect();
     let base_id = to.id().await?;
@@ -153,6 +166,8 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         parent: start.map(|start| start.parent),
         size,
         written: passed.written,
+        checksums,
+        suspects,
     };
     // the name must lead to what was written: to the base itself, with parent and new restore point
     let name = done.base.clone();
@@ -162,20 +177,15 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     done
 }
 
-/// Records the checksums of what is about to be committed.
-async fn record_sums(base: &Image, backup: Uuid, sums: &Recorded, size: u64, passed: &Passed) -> Result<()> {
+/// Records the checksums of what is about to be committed; returns whether it has any.
+async fn record_sums(base: &Image, backup: Uuid, sums: &Recorded, size: u64, passed: &Passed) -> Result<bool> {
     let parent = match sums {
-        Recorded::Not => return Ok(()),
+        Recorded::Not => return Ok(false),
         Recorded::Whole => None,
         Recorded::Since(parent) => Some(parent),
     };
-    match table::write(base, backup, parent, size, &passed.deltas).await {
-        Err(error @ Error::BadSums { .. }) => {
-            tracing::warn!(%backup, %error, "the backup is made without checksums: those of its parent are damaged");
-            Ok(())
-        }
-        other => other,
-    }
+    table::write(base, backup, parent, size, &passed.deltas).await?;
+    Ok(true)
 }
 
 /// Makes the restore point of what the base's head holds now; returns its id.
@@ -258,11 +268,16 @@ async fn finish(pools: &Pools, request: &Request, control: &Control, done: Creat
 /// Ceph failed; calling again is right.
 pub async fn abandon(pools: &Pools, request: &Request, control: &Control) -> Result<()> {
     let places = bases_of(request).into_iter().map(|base| {
-        let reference =
-            BaseRef { backup: request.backup, volume: request.volume, base: Some(base), snapshot: request.snapshot };
+        let reference = BaseRef { base: Some(base), ..own(request) };
         delete::Request { reference, image: request.image.clone(), sole_legacy: false, failed: true }
     });
     delete::delete(pools, &places.collect::<Vec<_>>(), control).await.map(drop)
+}
+
+/// The backup as it is looked for while it is being made.
+fn own(request: &Request) -> BaseRef {
+    let Request { backup, volume, snapshot, .. } = *request;
+    BaseRef { backup, volume, base: None, snapshot, checksums: false }
 }
 
 /// The images that may hold something of the backup: its own, and those of the possible parents. One whose
@@ -298,8 +313,9 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
                 None => None,
                 Some((marker, _)) => Some(chosen_parent(pools, request, &base).await?.unwrap_or(marker.backup())),
             };
+            let checksums = table::without_index(&image, &[request.backup]).await?.is_empty();
             let (marker, size) = (point.name.clone(), point.size);
-            return Ok(Some(Created { base, marker, parent, size, written: 0 }));
+            return Ok(Some(Created { base, marker, parent, size, written: 0, checksums, suspects: Vec::new() }));
         }
     }
     Ok(None)
@@ -309,7 +325,7 @@ async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>
 /// just before. `None` when the volume can not tell any more.
 async fn chosen_parent(pools: &Pools, request: &Request, base: &str) -> Result<Option<Uuid>> {
     let start = match open_volume(&pools.volumes, &request.image, true).await {
-        Ok(source) => choose_start(pools, request, &source, None).await,
+        Ok(source) => choose_start(pools, request, &source, None).await.map(|choice| choice.start),
         Err(error) => Err(error),
     };
     match start {
@@ -326,9 +342,10 @@ async fn choose_start(
     request: &Request,
     source: &Image,
     mut first: Option<Result<RestorePoint>>,
-) -> Result<Option<Start>> {
+) -> Result<Choice> {
+    let mut choice = Choice::default();
     if request.parents.is_empty() {
-        return Ok(None);
+        return Ok(choice);
     }
     let on_volume = source.snapshots().await?;
     let end = match request.snapshot {
@@ -349,7 +366,7 @@ async fn choose_start(
             Err(error) => return Err(error),
         };
         // a plain copy has no point from which a difference could be taken
-        let (Some(snapshot), Some(id)) = (point.snapshot, point.snapshot_id) else { continue };
+        let (Some(snapshot), Some(id)) = (point.snapshot.clone(), point.snapshot_id) else { continue };
         let marked = only_marker(source, &on_volume, parent.backup)?;
         let from = marked.or_else(|| {
             let name = volume_snapshot(parent.snapshot?);
@@ -364,16 +381,34 @@ async fn choose_start(
             tracing::warn!(parent = %parent.backup, "the base and the volume's snapshot differ in size");
             continue;
         }
+        // what is built upon checksums that can not be read would have none, and all that is built upon that
+        if request.checksums && has_bad_sums(pools, parent, &point).await? {
+            choice.suspects.push(parent.backup);
+            continue;
+        }
         let from = (from.name.clone(), from.id);
-        return Ok(Some(Start {
-            parent: parent.backup,
-            base: point.base,
-            point: (snapshot, id),
-            size: point.size,
-            from,
-        }));
+        let (parent, base, point, size) = (parent.backup, point.base, (snapshot, id), point.size);
+        choice.start = Some(Start { parent, base, point, size, from });
+        break;
     }
-    Ok(None)
+    Ok(choice)
+}
+
+/// Whether the checksums of a restore point are damaged, or gone.
+async fn has_bad_sums(pools: &Pools, parent: &BaseRef, point: &RestorePoint) -> Result<bool> {
+    let base = match pools.backups.open_read_only(&point.base, None).await {
+        Ok(base) => base,
+        Err(error) if error.is_not_found() => return Err(Error::SourceVanished { image: point.base.clone() }),
+        Err(error) => return Err(error.into()),
+    };
+    match point.sums(&base, parent).await {
+        Ok(_) => Ok(false),
+        Err(error @ (Error::BadSums { .. } | Error::Truncated { .. })) => {
+            tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The id of the snapshot to copy from, if an earlier attempt may have begun to.

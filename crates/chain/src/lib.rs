@@ -18,6 +18,7 @@
 //! | [`verify`] | read a backup back and compare it with its checksums |
 //! | `change` | which extents must be looked at |
 //! | `pipeline`, `copy` | the one copy pipeline of all of these |
+//! | `mend` | compare a volume with a backup's checksums, and write what disagrees |
 //! | `journal`, `ledger` | how far a copy has come for good, so that a later attempt goes on from there |
 //! | `sums`, `table` | checksums, and where a backup's are kept |
 //! | `pace` | not more than so many bytes a second |
@@ -35,6 +36,7 @@ mod error;
 mod extents;
 mod journal;
 mod ledger;
+mod mend;
 pub mod metadata;
 pub mod mutation;
 pub mod names;

@@ -1,7 +1,7 @@
 //! The metadata object `backup.<backup>.meta` (format spec 4).
 
 use fail_points::Point;
-use rbd::Pool;
+use rbd::{Errno, Pool};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -79,10 +79,15 @@ pub async fn write(pool: &Pool, backup: Uuid, metadata: &VolumeMetadata) -> Resu
 /// Reads the object. `None` when there is none: the backup is whole without it.
 ///
 /// # Errors
-/// It can not be understood, or Ceph failed.
+/// It can not be read or understood ([`Error::BadMetadata`]), which does not matter to the backup's data; or Ceph failed.
 pub async fn read(pool: &Pool, backup: Uuid) -> Result<Option<VolumeMetadata>> {
     let object = metadata_object(backup);
-    let bytes = pool.read_object(&object, LIMIT).await?;
+    let bytes = match pool.read_object(&object, LIMIT).await {
+        Err(error) if error.errno == Errno::IO => {
+            return Err(Error::BadMetadata { object, reason: error.to_string() });
+        }
+        read => read?,
+    };
     bytes.map(|bytes| VolumeMetadata::decode(&object, &bytes)).transpose()
 }
 

@@ -52,6 +52,28 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) fail_fast: bool,
     /// What the journal calls this; `None` when a later attempt could not go on from the middle.
     pub(crate) what: Option<&'a str>,
+    /// Which part of the operation it is.
+    pub(crate) part: Part,
+}
+
+/// Where one pass stands in an operation that makes several.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part {
+    /// What the passes before have done.
+    pub(crate) before: Progress,
+    /// How much the passes that follow will look at, bytes.
+    pub(crate) after: u64,
+}
+
+impl Part {
+    /// The operation's progress, when this pass has come so far.
+    fn progress(self, examined: u64, copied: u64, total: u64) -> Progress {
+        Progress {
+            examined: self.before.examined + examined,
+            copied: self.before.copied + copied,
+            total: self.before.total + total + self.after,
+        }
+    }
 }
 
 /// What came of one piece.
@@ -101,8 +123,8 @@ impl Pipeline<'_> {
         let (settled, mut seen) = watch::channel(start);
         let (examined, written) = (AtomicU64::new(0), AtomicU64::new(0));
         let publish = |examined: u64| {
-            let (copied, total) = (written.load(Ordering::Relaxed), self.total);
-            self.control.progress.send_replace(Progress { examined, copied, total });
+            let copied = written.load(Ordering::Relaxed);
+            self.control.progress.send_replace(self.part.progress(examined, copied, self.total));
         };
         publish(start);
 
@@ -179,7 +201,7 @@ impl Pipeline<'_> {
             return Err(self.damage(*first, damaged.len()));
         }
         let (examined, written) = (examined.load(Ordering::Relaxed), written.load(Ordering::Relaxed));
-        self.control.progress.send_replace(Progress { examined: self.total, copied: written, total: self.total });
+        self.control.progress.send_replace(self.part.progress(self.total, written, self.total));
         Ok(Passed { examined, written, deltas, damaged })
     }
 }

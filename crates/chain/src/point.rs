@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::names::{Marker, base_image, legacy_base_image};
-use crate::table::Table;
+use crate::table::{self, Table};
 
 /// What the records say about where a backup is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct BaseRef {
     pub base: Option<String>,
     /// The volume snapshot that it was made of, if one.
     pub snapshot: Option<Uuid>,
+    /// Whether it was made with checksums: then it is damaged without.
+    pub checksums: bool,
 }
 
 /// Where a backup is.
@@ -106,13 +108,15 @@ impl RestorePoint {
     /// The checksums that were recorded when the backup was made; `base` is a handle on it.
     ///
     /// # Errors
-    /// They are damaged, the restore point is not as large as they say ([`Error::Truncated`]), or Ceph failed.
-    pub(crate) async fn sums(&self, base: &Image, backup: Uuid) -> Result<Option<Table>> {
+    /// They are damaged, or gone although the records say that the backup has them ([`Error::BadSums`]), the restore
+    /// point is not as large as they say ([`Error::Truncated`]), or Ceph failed.
+    pub(crate) async fn sums(&self, base: &Image, reference: &BaseRef) -> Result<Option<Table>> {
         if self.snapshot.is_none() {
             return Ok(None);
         }
-        let table = Table::read(base, backup).await?;
+        let table = Table::read(base, reference.backup).await?;
         match &table {
+            None if reference.checksums => Err(table::missing(base, reference.backup)),
             Some(table) if table.size != self.size => {
                 Err(Error::Truncated { image: base.path().to_owned(), found: self.size, expected: table.size })
             }
@@ -163,7 +167,8 @@ mod tests {
     use super::*;
 
     fn reference(base: Option<&str>, snapshot: Option<Uuid>) -> BaseRef {
-        BaseRef { backup: Uuid::from_u128(2), volume: Uuid::from_u128(1), base: base.map(str::to_owned), snapshot }
+        let base = base.map(str::to_owned);
+        BaseRef { backup: Uuid::from_u128(2), volume: Uuid::from_u128(1), base, snapshot, checksums: false }
     }
 
     #[test]

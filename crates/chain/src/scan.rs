@@ -40,6 +40,8 @@ pub struct Base {
     pub foreign: Vec<String>,
     /// The keys of the checksums that are kept with it and that none of its restore points needs.
     pub unneeded_sums: Vec<String>,
+    /// The backups of its restore points that have no checksums.
+    pub without_sums: Vec<Uuid>,
     /// The addresses of those who hold its lock.
     pub lockers: Vec<String>,
 }
@@ -161,9 +163,10 @@ pub async fn base(pool: &Pool, name: &str) -> Result<Option<Base>> {
         Err(Error::BadSums { .. }) => Vec::new(), // whose they are can not be told; a verification tells that they are damaged
         Err(error) => return Err(error),
     };
+    let without_sums = table::without_index(&image, &kept).await?;
     let (size, made, lockers) = (image.size().await?, image.created().await?, image.lockers().await?);
     image.close().await;
-    Ok(Some(Base { name: name.to_owned(), size, made, points, foreign, unneeded_sums, lockers }))
+    Ok(Some(Base { name: name.to_owned(), size, made, points, foreign, unneeded_sums, without_sums, lockers }))
 }
 
 /// Looks at a volume's image; `None` when it is not there.

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fail_points::Point;
+use futures_util::stream::{StreamExt, TryStreamExt};
 use rbd::Image;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,6 +29,9 @@ const PREFIX: &str = "cindervault.sums.";
 
 /// How many regions a segment has.
 const SEGMENT: u64 = 1024;
+
+/// How many segments are read at once.
+const AT_ONCE: usize = 16;
 
 /// Which layout this is.
 const VERSION: u32 = 1;
@@ -73,10 +77,8 @@ impl Table {
     /// They can not be understood or are not all there, or Ceph failed.
     pub(crate) async fn read(base: &Image, backup: Uuid) -> Result<Option<Self>> {
         let Some(index) = Index::read(base, backup).await? else { return Ok(None) };
-        let mut sums = BTreeMap::new();
-        for (segment, owner) in &index.segments {
-            sums.insert(*segment, read_segment(base, *owner, *segment).await?);
-        }
+        let read: Vec<_> = index.segments.iter().map(|(segment, owner)| numbered(base, *owner, *segment)).collect();
+        let sums = futures_util::stream::iter(read).buffered(AT_ONCE).try_collect().await?;
         Ok(Some(Self { size: index.size, sums }))
     }
 
@@ -86,7 +88,12 @@ impl Table {
         segment.and_then(|sums| sums.get(place(region))).copied().unwrap_or(0)
     }
 
-    #[cfg(test)]
+    /// The same for these regions, and none for all others, as if they held nothing.
+    pub(crate) fn only(&self, regions: &[u64]) -> Self {
+        let known: Vec<(u64, u64)> = regions.iter().map(|region| (*region, self.sum(*region))).collect();
+        Self::of_sums(self.size, &known)
+    }
+
     pub(crate) fn of_sums(size: u64, known: &[(u64, u64)]) -> Self {
         let mut sums: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for (region, sum) in known {
@@ -153,10 +160,25 @@ pub(crate) async fn sweep(base: &Image, kept: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
+/// What is said of a backup that was made with checksums and has none any more.
+pub(crate) fn missing(base: &Image, backup: Uuid) -> Error {
+    let reason = "the backup was made with checksums, and they are missing".to_owned();
+    Error::BadSums { image: base.path().to_owned(), key: index_key(backup), reason }
+}
+
+/// Those of the restore points `kept` that have no index of checksums.
+///
+/// # Errors
+/// Ceph failed.
+pub(crate) async fn without_index(base: &Image, kept: &[Uuid]) -> Result<Vec<Uuid>> {
+    let keys: BTreeSet<String> = base.metadata_keys(PREFIX).await?.into_iter().collect();
+    Ok(kept.iter().copied().filter(|backup| !keys.contains(&index_key(*backup))).collect())
+}
+
 /// The keys of a base's checksums that the restore points `kept` do not need.
 ///
 /// # Errors
-/// One of theirs can not be understood, or Ceph failed.
+/// One of theirs can not be understood or has lost its index, so that what it needs can not be told, or Ceph failed.
 pub(crate) async fn unneeded(base: &Image, kept: &[Uuid]) -> Result<Vec<String>> {
     let mut keys = base.metadata_keys(PREFIX).await?;
     if keys.is_empty() {
@@ -167,6 +189,8 @@ pub(crate) async fn unneeded(base: &Image, kept: &[Uuid]) -> Result<Vec<String>>
         if let Some(index) = Index::read(base, *backup).await? {
             needed.insert(index_key(*backup));
             needed.extend(index.segments.iter().map(|(segment, owner)| segment_key(*owner, *segment)));
+        } else if keys.iter().any(|key| key.starts_with(&format!("{}.", index_key(*backup)))) {
+            return Err(missing(base, *backup));
         }
     }
     keys.retain(|key| !needed.contains(key));
@@ -192,6 +216,11 @@ async fn read_segment(base: &Image, owner: Uuid, segment: u64) -> Result<Vec<u64
         |reason: &str| Error::BadSums { image: base.path().to_owned(), key: key.clone(), reason: reason.to_owned() };
     let text = base.metadata(&key).await?.ok_or_else(|| bad("it is missing"))?;
     decode(&text).ok_or_else(|| bad("it is damaged"))
+}
+
+/// A segment with its number.
+async fn numbered(base: &Image, owner: Uuid, segment: u64) -> Result<(u64, Vec<u64>)> {
+    Ok((segment, read_segment(base, owner, segment).await?))
 }
 
 fn encode(sums: &[u64]) -> String {

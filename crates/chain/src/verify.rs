@@ -12,8 +12,9 @@ use crate::Pools;
 use crate::change::{Change, Walk};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::metadata;
 use crate::pace::Pace;
-use crate::pipeline::{Piece, Pipeline};
+use crate::pipeline::{Part, Piece, Pipeline};
 use crate::point::{BaseRef, still_there};
 use crate::restore::marked_at;
 use crate::sums::{Deltas, REGION, add};
@@ -40,6 +41,11 @@ pub struct Verified {
     pub checksums: bool,
     /// Whether the volume still had the snapshot that it was made of, with the same content.
     pub source: bool,
+    /// Whether the volume's snapshot has another content, although the backup is what its checksums say: then it is
+    /// the volume that is damaged.
+    pub source_differs: bool,
+    /// Whether the object with the volume's metadata is there and can not be read.
+    pub bad_metadata: bool,
 }
 
 /// Verifies a backup. Changes nothing.
@@ -52,7 +58,7 @@ pub async fn verify(pools: &Pools, request: &Request, control: &Control) -> Resu
     let reference = &request.reference;
     let point = reference.find(&pools.backups).await?;
     let backup = pools.backups.open_read_only(&point.base, point.snapshot.as_deref()).await?;
-    let table = point.sums(&backup, reference.backup).await?;
+    let table = point.sums(&backup, reference).await?;
     let volume = match pools.volumes.open_read_only(&request.image, None).await {
         Ok(volume) => Some(volume),
         Err(error) if error.is_not_found() => None,
@@ -81,6 +87,7 @@ pub async fn verify(pools: &Pools, request: &Request, control: &Control) -> Resu
         expected: table.as_ref(),
         fail_fast: false,
         what: None,
+        part: Part::default(),
     };
     let source_image = source.as_ref().map(|(image, _)| image);
     let differs = AtomicU64::new(u64::MAX);
@@ -103,29 +110,55 @@ pub async fn verify(pools: &Pools, request: &Request, control: &Control) -> Resu
         let image = backup.path().to_owned();
         return Err(Error::Damaged { image, offset: first * REGION, regions: passed.damaged.len() });
     }
+    let bad_metadata = match metadata::read(&pools.backups, reference.backup).await {
+        Ok(_) => false,
+        Err(error @ Error::BadMetadata { .. }) => {
+            tracing::warn!(backup = %reference.backup, %error, "the data is not concerned");
+            true
+        }
+        Err(error) => return Err(error),
+    };
     let compared = match (&source, &volume) {
         (Some((source, id)), Some(volume)) => {
             let whole = still_there(&pools.volumes, &request.image, &volume.id().await?, &[*id]).await;
             let differs = Some(differs.into_inner()).filter(|offset| *offset != u64::MAX);
             judge(backup.path(), source.path(), whole, differs, table.is_some())?
         }
-        _ => false,
+        _ => Source::Unknown,
     };
-    let verified = Verified { size: point.size, read: passed.examined, checksums: table.is_some(), source: compared };
+    let verified = Verified {
+        size: point.size,
+        read: passed.examined,
+        checksums: table.is_some(),
+        source: compared == Source::Same,
+        source_differs: compared == Source::Differs,
+        bad_metadata,
+    };
     tracing::info!(backup = %reference.backup, ?verified, "backup verified");
     Ok(verified)
 }
 
-/// What the comparison with the volume's snapshot says: whether the two were compared and are the same.
-fn judge(backup: &str, source: &str, there: Result<()>, differs: Option<u64>, checksums: bool) -> Result<bool> {
+/// What the volume's snapshot is to a backup that its checksums do not say to be damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// There is none, or no longer.
+    Unknown,
+    /// It has the same content.
+    Same,
+    /// It has another.
+    Differs,
+}
+
+/// What the comparison with the volume's snapshot says.
+fn judge(backup: &str, source: &str, there: Result<()>, differs: Option<u64>, checksums: bool) -> Result<Source> {
     match (there, differs) {
-        (Err(Error::SourceVanished { .. }), _) => Ok(false), // removed meanwhile: what was read of it says nothing
+        (Err(Error::SourceVanished { .. }), _) => Ok(Source::Unknown), // removed meanwhile: what was read of it says nothing
         (Err(error), _) => Err(error),
-        (Ok(()), None) => Ok(true),
+        (Ok(()), None) => Ok(Source::Same),
         (Ok(()), Some(offset)) if checksums => {
             // the backup is what was read when it was made
             tracing::warn!(backup, source, offset, "the volume's snapshot is not what was backed up");
-            Ok(false)
+            Ok(Source::Differs)
         }
         (Ok(()), Some(offset)) => Err(Error::Differs { image: backup.to_owned(), snapshot: source.to_owned(), offset }),
     }

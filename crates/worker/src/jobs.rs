@@ -168,6 +168,7 @@ pub(crate) fn base_ref(backup: &catalog::backups::Backup, service_metadata: Opti
         volume: backup.volume_id.0,
         base: service_metadata.and_then(base_of),
         snapshot: backup.snapshot_id.map(|id| id.0),
+        checksums: backup.checksums,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 
+use catalog::messages::Detail;
 use catalog::work::{Verdict, VerifyWork};
 use catalog::{BackupId, Catalog};
 use chain::names::volume_image;
@@ -29,6 +30,14 @@ impl Finding {
             Self::Whole(_) => Verdict::Sound,
             Self::Damaged(why) => Verdict::Damaged(why),
         }
+    }
+
+    /// What there is to tell of one that is whole.
+    pub fn remarks(&self) -> Vec<Detail> {
+        let Self::Whole(verified) = self else { return Vec::new() };
+        let told =
+            [(verified.source_differs, Detail::SourceDiffers), (verified.bad_metadata, Detail::MetadataUnreadable)];
+        told.into_iter().filter(|(so, _)| *so).map(|(_, remark)| remark).collect()
     }
 }
 
@@ -76,6 +85,6 @@ pub async fn verify_now(
 ) -> Result<Option<Finding>, JobError> {
     let Some(work) = catalog.begin_verify(id).await? else { return Ok(None) };
     let finding = examine(ceph, default_container, &work, None, control).await?;
-    let recorded = catalog.finish_verify(None, id, work.began, finding.verdict()).await?;
+    let recorded = catalog.finish_verify(None, id, work.began, finding.verdict(), &finding.remarks()).await?;
     Ok(recorded.then_some(finding))
 }

@@ -80,7 +80,7 @@ impl Catalog {
                             metadata = DEFAULT, data_timestamp = NULL, created_at = now(), updated_at = NULL,
                             deleted_at = NULL, name = NULL, description = NULL, container = NULL,
                             availability_zone = NULL, verified_at = NULL, verify_result = NULL,
-                            verify_asked_at = NULL
+                            verify_asked_at = NULL, checksums = DEFAULT
                       WHERE backups.deleted_at IS NOT NULL",
         )
         .bind(import.id)

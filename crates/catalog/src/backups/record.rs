@@ -70,6 +70,8 @@ pub struct Backup {
     pub service: Option<String>,
     /// The driver's own text: which image the backup is in.
     pub service_metadata: Option<String>,
+    /// Whether it was made with checksums, which its image must then have.
+    pub checksums: bool,
     /// The key of an encrypted volume.
     pub encryption_key_id: Option<Uuid>,
     /// The user's key-value pairs.
@@ -116,7 +118,7 @@ pub(crate) async fn lock_in(tx: &mut PgConnection, id: BackupId, scope: &Scope) 
     Ok(sqlx::query_as(
         "SELECT id, project_id, user_id, volume_id, snapshot_id, parent_id, restore_volume_id, name, description, status,
                 fail_reason, size_gib, object_count, container, availability_zone, host, service, service_metadata,
-                encryption_key_id, metadata, data_timestamp, created_at, updated_at, deleted_at
+                checksums, encryption_key_id, metadata, data_timestamp, created_at, updated_at, deleted_at
            FROM backups
           WHERE id = $1 AND deleted_at IS NULL AND ($2::text IS NULL OR project_id = $2)
             FOR UPDATE",

@@ -3,7 +3,7 @@
 use fail_points::Point;
 use sqlx::{FromRow, PgConnection};
 
-use super::{Asker, Worker, backup_row, reason, trim, volume_row};
+use super::{Asker, Worker, backup_row, damage, reason, trim, volume_row};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail};
@@ -32,10 +32,12 @@ pub struct Parent {
     pub service_metadata: Option<String>,
     /// The snapshot that it was made of.
     pub snapshot_id: Option<SnapshotId>,
+    /// Whether it was made with checksums.
+    pub checksums: bool,
 }
 
 /// What was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BackupOutcome {
     /// The base image.
     pub base: String,
@@ -43,6 +45,10 @@ pub struct BackupOutcome {
     pub parent: Option<BackupId>,
     /// Whether the volume keeps only what the next increment needs: then what older backups have left on it goes.
     pub trim: bool,
+    /// Whether it has checksums: from then on it is damaged without.
+    pub checksums: bool,
+    /// Backups of the volume that may be damaged: they are verified next.
+    pub suspects: Vec<BackupId>,
 }
 
 impl Catalog {
@@ -121,19 +127,23 @@ impl Catalog {
         }
         sqlx::query(
             "UPDATE backups
-                SET status = $2, service_metadata = $3, parent_id = $4, fail_reason = NULL, updated_at = now()
+                SET status = $2, service_metadata = $3, parent_id = $4, checksums = $5, fail_reason = NULL, updated_at = now()
               WHERE id = $1",
         )
         .bind(id)
         .bind(Status::Available)
         .bind(service_metadata(&outcome.base))
         .bind(outcome.parent)
+        .bind(outcome.checksums)
         .execute(&mut *tx)
         .await?;
         release_source(&mut tx, &backup, volumes::Status::BackingUp).await?;
         if forced_full {
             messages::add(&mut tx, &backup_message(job, id, Action::CreateBackup, Detail::IncrementalForcedFull))
                 .await?;
+        }
+        for suspect in &outcome.suspects {
+            damage::suspect(&mut tx, *suspect, job.request_id.as_deref()).await?;
         }
         if outcome.trim {
             trim::enqueue(&mut tx, &backup, job.request_id.as_deref()).await?;
@@ -244,7 +254,7 @@ async fn snapshot_status(tx: &mut PgConnection, id: SnapshotId) -> Result<Option
 /// same container: an increment lives in its parent's image.
 async fn parents_of(tx: &mut PgConnection, backup: &Backup) -> Result<Vec<Parent>> {
     Ok(sqlx::query_as(
-        "SELECT b.id, COALESCE(b.service_metadata, p.service_metadata) AS service_metadata, b.snapshot_id
+        "SELECT b.id, COALESCE(b.service_metadata, p.service_metadata) AS service_metadata, b.snapshot_id, b.checksums
            FROM backups AS b
            LEFT JOIN backups AS p ON p.id = b.parent_id
           WHERE b.volume_id = $1 AND b.project_id = $2 AND b.container = $3 AND b.id <> $4

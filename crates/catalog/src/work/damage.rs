@@ -55,3 +55,20 @@ pub(super) async fn mark(
     }
     Ok(())
 }
+
+/// Has a backup verified that may be damaged, unless that is in the queue.
+pub(super) async fn suspect(tx: &mut PgConnection, id: BackupId, request_id: Option<&str>) -> Result<()> {
+    let project: Option<ProjectId> = sqlx::query_scalar(
+        "SELECT project_id FROM backups AS b
+          WHERE id = $1 AND status IN ('available', 'restoring') AND deleted_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM jobs
+                             WHERE target_id = b.id AND kind = 'backup_verify' AND state IN ('ready', 'running'))",
+    )
+    .bind(id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(project) = project {
+        jobs::enqueue(tx, &JobSpec::BackupVerify { backup: id }, &project, request_id).await?;
+    }
+    Ok(())
+}

@@ -41,6 +41,8 @@ pub struct RestoredMetadata {
     pub metadata: Option<Metadata>,
     /// What was known of the image the source was made from.
     pub image_metadata: Option<Metadata>,
+    /// Whether it is there and can not be read: then nothing of it comes back, which the project is told.
+    pub unreadable: bool,
 }
 
 impl Catalog {
@@ -106,6 +108,10 @@ impl Catalog {
             .bind(target.bootable)
             .execute(&mut *tx)
             .await?;
+        }
+        if restored.unreadable {
+            let detail = Detail::MetadataUnreadable;
+            messages::add(&mut tx, &message(&Asker::of(job), id, Action::RestoreBackup, detail)).await?;
         }
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         transaction::commit(Point::FinishRestore, tx).await?;

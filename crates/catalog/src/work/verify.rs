@@ -5,6 +5,7 @@ use fail_points::Point;
 use super::{backup_row, damage};
 use crate::backups::{Backup, Status, VerifyResult};
 use crate::jobs::{self, Job, JobEnd};
+use crate::messages::{self, Action, Detail, NewMessage};
 use crate::{BackupId, Catalog, Result, Time, transaction};
 
 /// What a worker needs to verify a backup.
@@ -63,7 +64,8 @@ impl Catalog {
     }
 
     /// Records what a verification that `began` then has shown, and ends its job, if it was one. Returns whether it was
-    /// recorded: of a backup that has since been deleted, or whose status was set to something else, nothing is.
+    /// recorded: of a backup that has since been deleted, or whose status was set to something else, nothing is. The
+    /// `remarks` are told to the project of one that is not damaged.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -73,6 +75,7 @@ impl Catalog {
         id: BackupId,
         began: Time,
         verdict: Verdict<'_>,
+        remarks: &[Detail],
     ) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         if let Some(job) = job
@@ -87,7 +90,7 @@ impl Catalog {
                 let request = job.and_then(|job| job.request_id.as_deref());
                 damage::mark(&mut tx, backup, why, began, request).await?;
             }
-            (Some(_), Verdict::Sound | Verdict::Readable) => {
+            (Some(backup), Verdict::Sound | Verdict::Readable) => {
                 sqlx::query(
                     "UPDATE backups SET verified_at = now(), verify_asked_at = now(), verify_result = $2 WHERE id = $1",
                 )
@@ -95,6 +98,16 @@ impl Catalog {
                 .bind(verdict.result())
                 .execute(&mut *tx)
                 .await?;
+                for remark in remarks {
+                    let message = NewMessage {
+                        project_id: backup.project_id.clone(),
+                        request_id: job.and_then(|job| job.request_id.clone()),
+                        resource_uuid: id.0,
+                        action: Action::VerifyBackup,
+                        detail: *remark,
+                    };
+                    messages::add(&mut tx, &message).await?;
+                }
             }
         }
         if let Some(job) = job {

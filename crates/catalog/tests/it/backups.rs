@@ -31,7 +31,8 @@ async fn begun_of(database: &Database, volume: VolumeId, incremental: bool) -> (
 }
 
 fn outcome(volume: VolumeId, id: BackupId, parent: Option<BackupId>) -> BackupOutcome {
-    BackupOutcome { base: format!("volume-{volume}.backup.{}", parent.unwrap_or(id)), parent, trim: false }
+    let base = format!("volume-{volume}.backup.{}", parent.unwrap_or(id));
+    BackupOutcome { base, parent, ..BackupOutcome::default() }
 }
 
 async fn status(database: &Database, id: BackupId) -> String {
@@ -61,6 +62,29 @@ async fn an_outcome_is_recorded_once_also_when_its_answer_was_lost() {
         }
         let told: i64 = sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(&database.sql).await.unwrap();
         assert_eq!(told, 1, "the user is told once that the increment became a full backup");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_remembered_which_backups_have_checksums_and_suspects_are_verified_once() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (full, job, volume) = begun(database).await;
+        let made = BackupOutcome { checksums: true, ..outcome(volume, full, None) };
+        assert!(catalog.finish_backup(&job, full, &made, false).await.unwrap());
+        for _ in 0..2 {
+            let (id, job) = begun_of(database, volume, false).await;
+            let made = BackupOutcome { suspects: vec![full], ..outcome(volume, id, None) };
+            assert!(catalog.finish_backup(&job, id, &made, false).await.unwrap());
+            assert!(!catalog.begin_verify(id).await.unwrap().unwrap().backup.checksums);
+        }
+        assert!(catalog.begin_verify(full).await.unwrap().unwrap().backup.checksums);
+        let asked: Vec<BackupId> = sqlx::query_scalar("SELECT target_id FROM jobs WHERE kind = 'backup_verify'")
+            .fetch_all(&database.sql)
+            .await
+            .unwrap();
+        assert_eq!(asked, [full]);
     })
     .await;
 }

@@ -94,7 +94,7 @@ async fn a_create_that_runs_is_told_at_once_and_at_its_next_step_and_is_not_reco
         drop(listener);
         assert_eq!(catalog.cancelled_jobs(&[job.id]).await.unwrap(), [job.id]);
         assert!(catalog.record_step(&job, "copy").await.unwrap());
-        let outcome = BackupOutcome { base: "b".to_owned(), parent: None, trim: false };
+        let outcome = BackupOutcome { base: "b".to_owned(), ..BackupOutcome::default() };
         assert!(!catalog.finish_backup(&job, id, &outcome, false).await.unwrap(), "it was answered: cancelled");
 
         // whoever takes it over knows

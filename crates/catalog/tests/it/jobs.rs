@@ -196,7 +196,7 @@ async fn a_backup_is_claimed_in_the_zone_asked_for_else_in_its_volumes() {
             let zone = if host == "lab" { "nova" } else { "mars" };
             let worker = Worker { host: host.to_owned(), zone: zone.to_owned(), service: "ceph".to_owned() };
             catalog.begin_backup(made.id, false, "backups", &worker).await.unwrap().unwrap();
-            let outcome = BackupOutcome { base: "b".to_owned(), parent: None, trim: false };
+            let outcome = BackupOutcome { base: "b".to_owned(), ..BackupOutcome::default() };
             assert!(catalog.finish_backup(&job, made.id, &outcome, false).await.unwrap());
             // and so is all that is done with it later
             catalog.delete_backup(made.id, &scope(), None).await.unwrap().unwrap();

@@ -352,7 +352,7 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
     assert_eq!(watched.within("its progress", FEW, catalog.backup_jobs(made.id, 10)).await.len(), 2);
     assert!(watched.within("a lookup of its result", FEW, catalog.verification(made.id)).await.is_some());
     assert_eq!(watched.within("a volume's backups", FEW, catalog.siblings(made.volume_id)).await.len(), 1);
-    let damaged = catalog.finish_verify(None, made.id, began, Verdict::Damaged("rot"));
+    let damaged = catalog.finish_verify(None, made.id, began, Verdict::Damaged("rot"), &[]);
     assert!(watched.within("damage", FEW * 2, damaged).await);
     watched.within("a delete", FEW, catalog.delete_backup(made.id, &own, None)).await.unwrap();
     let import = NewImport {

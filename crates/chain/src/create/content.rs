@@ -9,7 +9,7 @@ use crate::change::{Change, Walk};
 use crate::control::Control;
 use crate::copy::{Before, Copy, Known, Sums};
 use crate::error::{Error, Result};
-use crate::pipeline::Passed;
+use crate::pipeline::{Part, Passed};
 use crate::point::still_there;
 use crate::table::Index;
 use crate::{Pools, mutation};
@@ -88,7 +88,7 @@ pub(super) async fn copy(
         let content = Change::content_of(&from).await?;
         let (sums, recorded) =
             if request.checksums { (Sums::Taken, Recorded::Whole) } else { (Sums::Ignored, Recorded::Not) };
-        let copy = Copy { from: &from, to, known: Known::Empty, sums, what: Some(&what) };
+        let copy = Copy { from: &from, to, known: Known::Empty, sums, what: Some(&what), part: Part::default() };
         let passed = copy.run(Walk::new(&content, None, size), control).await?;
         still_there(&pools.volumes, &request.image, &id, &[end]).await?;
         return Ok(Content { size, passed, sums: recorded });
@@ -112,23 +112,16 @@ pub(super) async fn copy(
         let offset = (size - 1) / BLOCK * BLOCK;
         walk = walk.and(Extent { offset, len: size - offset });
     }
-    let passed = Copy { from: &from, to, known, sums, what: None }.run(walk, control).await?;
+    let passed = Copy { from: &from, to, known, sums, what: None, part: Part::default() }.run(walk, control).await?;
     still_there(&pools.volumes, &request.image, &id, &[start.from.1, end]).await?;
     Ok(Content { size, passed, sums: index.map_or(Recorded::Not, Recorded::Since) })
 }
 
-/// The parent's checksums, if they can be read and are of the restore point that is there.
+/// The parent's index, if it has one. That it can be used was seen when the parent was chosen.
 fn usable(index: Result<Option<Index>>, start: &Start) -> Result<Option<Index>> {
-    let index = match index {
-        Err(error @ Error::BadSums { .. }) => {
-            tracing::warn!(%error, "the parent's checksums are damaged");
-            None
-        }
-        other => other?,
-    };
-    let usable = index.filter(|index| index.size == start.size);
-    if usable.is_none() {
+    let index = index?;
+    if index.is_none() {
         tracing::info!(parent = %start.parent, "the parent has no checksums, so that this backup will have none");
     }
-    Ok(usable)
+    Ok(index)
 }

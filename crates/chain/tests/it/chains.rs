@@ -114,8 +114,7 @@ async fn a_parent_that_can_not_serve_is_passed_over() {
     world.write(0, 0, noise(1, MIB)).await;
     let good = world.full(0).await;
     let good = world.backups[good].clone();
-    let own =
-        |base: Option<String>| BaseRef { backup: Uuid::new_v4(), volume: good.reference.volume, base, snapshot: None };
+    let own = |base: Option<String>| BaseRef { backup: Uuid::new_v4(), base, snapshot: None, ..good.reference.clone() };
     let strange = own(Some("somebody-elses-image".to_owned()));
     let nowhere = own(None);
     let no_point = own(Some(good.created.base.clone()));
@@ -455,7 +454,8 @@ async fn a_large_sparse_volume_is_copied_where_it_holds_something() {
     places.push(3 * GIB - 5000);
     image.write(3 * GIB - 5000, noise(3 * GIB - 5000, 10_000).into()).await.unwrap();
     let first = request.clone();
-    let reference = |backup| BaseRef { backup, volume: id, base: Some(full.base.clone()), snapshot: None };
+    let base = full.base.clone();
+    let reference = |backup| BaseRef { backup, volume: id, base: Some(base.clone()), snapshot: None, checksums: true };
     request.parents = vec![reference(request.backup)];
     request.backup = Uuid::new_v4();
     let second = undisturbed(&ceph.budget, async |control| create::create(&ceph.pools, &request, control).await);

@@ -9,8 +9,12 @@ use crate::world::{MIB, Shape, World, noise};
 
 /// Flips a byte of a base's data behind librbd's back.
 async fn rot(world: &World, base: &str, offset: u64) {
-    let pool = &world.ceph.pools.backups;
-    let image = pool.open_read_only(base, None).await.unwrap();
+    rot_in(&world.ceph.pools.backups, base, offset).await;
+}
+
+/// The same of an image of this pool.
+async fn rot_in(pool: &rbd::Pool, image: &str, offset: u64) {
+    let image = pool.open_read_only(image, None).await.unwrap();
     let object = format!("rbd_data.{}.{:016x}", image.id().await.unwrap(), offset / (4 * MIB));
     let mut data = pool.read_object(&object, 4 << 20).await.unwrap().expect("the object is there");
     data[usize::try_from(offset % (4 * MIB)).unwrap()] ^= 0x10;
@@ -127,39 +131,104 @@ fn path(world: &World, image: &str) -> String {
     format!("{}/{image}", world.ceph.pools.backups.name())
 }
 
+/// Makes the next backup of the volume, which must be a full one although an increment was asked for, because of the
+/// checksums of `suspect`.
+async fn full_instead(world: &mut World, suspect: usize) -> usize {
+    let parents = vec![world.backups[suspect].reference.clone()];
+    let asked = world.ask(0, None, parents);
+    let control = Control::unattended(Budget::new(0));
+    let created = create::create(&world.ceph.pools, &asked.request, &control).await.unwrap();
+    assert_eq!((created.parent, created.checksums), (None, true), "{created:?}");
+    assert_eq!(created.suspects, [world.backups[suspect].id()]);
+    world.keep_backup(&asked, created).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_on_one_without_checksums_has_none_and_damaged_ones_are_told() {
+async fn damaged_checksums_are_told_and_nothing_is_built_upon_them() {
     let mut world = World::with_volume(12 * MIB).await;
     world.write(0, 0, noise(1, 12 * MIB)).await;
     let parent = world.full(0).await;
     let base = world.ceph.pools.backups.open(&world.backups[parent].created.base).await.unwrap();
-    let key = format!("cindervault.sums.{}", world.backups[parent].id());
-    let index = base.metadata(&key).await.unwrap().expect("the index");
+    let index = format!("cindervault.sums.{}", world.backups[parent].id());
+    world.write(0, 2 * MIB, noise(9, MIB)).await;
+    for key in [index.clone(), format!("{index}.0")] {
+        let whole = base.metadata(&key).await.unwrap().expect("it is there");
+        for damaged in [Some("{\"version\":7}"), None] {
+            match damaged {
+                Some(damaged) => base.set_metadata(&key, damaged).await.unwrap(),
+                None => base.remove_metadata(&key).await.unwrap(),
+            }
+            let error = world.verify(parent).await.unwrap_err();
+            assert!(matches!(error, Error::BadSums { .. }) && error.is_damage(), "{error}");
+            let error = restore_onto(&world, parent, 0).await.unwrap_err();
+            assert!(matches!(error, Error::BadSums { .. }), "{error}");
+            world.check_volume(0).await; // nothing was written
+            // what one that lost its index has left is not swept
+            let without = chain::delete::sweep_sums(&world.ceph.pools, &world.backups[parent].created.base).await;
+            assert!(key != index || matches!(without, Err(Error::BadSums { .. })));
+            let next = full_instead(&mut world, parent).await;
+            assert!(world.verify(next).await.unwrap().checksums);
+            world.delete(next).await.unwrap();
+        }
+        base.set_metadata(&key, &whole).await.unwrap();
+        assert!(world.verify(parent).await.unwrap().checksums);
+    }
+    base.close().await;
+    world.finish().await;
+}
 
-    base.set_metadata(&key, "{\"version\":7}").await.unwrap();
-    let error = world.verify(parent).await.unwrap_err();
-    assert!(matches!(error, Error::BadSums { .. }), "{error}");
-    // a damaged parent does not keep the next backup from being made
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_on_one_without_checksums_has_none_and_is_held_against_the_volumes_snapshot() {
+    let mut world = World::with_volume(12 * MIB).await;
+    world.write(0, 0, noise(1, 12 * MIB)).await;
+    let mut asked = world.ask(0, None, Vec::new());
+    asked.request.checksums = false;
+    let parent = world.create(&asked).await.unwrap();
+    assert!(!world.verify(parent).await.unwrap().checksums);
     world.write(0, MIB, noise(2, MIB)).await;
     let child = world.increment(0).await;
-    assert!(!world.verify(child).await.unwrap().checksums);
-    assert!(world.verify(child).await.unwrap().source, "compared with the marker instead");
+    let verified = world.verify(child).await.unwrap();
+    assert!(!verified.checksums && verified.source, "compared with the marker instead: {verified:?}");
 
-    base.remove_metadata(&key).await.unwrap();
-    assert!(!world.verify(parent).await.unwrap().checksums);
-    base.set_metadata(&key, &index).await.unwrap();
-    assert!(world.verify(parent).await.unwrap().checksums);
-    base.close().await;
-
-    // without checksums, what the volume's own snapshot holds is what there is to compare with
+    // also what the volume is said to hold already is compared
     rot(&world, &world.backups[child].created.base.clone(), 9 * MIB).await;
     let error = world.verify(child).await.unwrap_err();
     assert!(matches!(error, Error::Differs { .. }), "{error}");
-    world.write(0, 8 * MIB, noise(3, 4 * MIB)).await;
     let error = restore_onto(&world, child, 0).await.unwrap_err();
     assert!(matches!(error, Error::Differs { .. }), "{error}");
     world.delete(child).await.unwrap();
     world.delete(parent).await.unwrap();
+    world.finish_without_looking().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_is_no_longer_what_its_snapshot_was_taken_of_is_mended() {
+    let mut world = World::with_volume(40 * MIB).await;
+    world.write(0, 0, noise(1, 30 * MIB)).await;
+    let made = world.full(0).await;
+    // the snapshot and the volume have these objects in common: what they lose, neither knows of
+    let volumes = world.ceph.pools.volumes.clone();
+    let image = world.volumes[0].image.clone();
+    rot_in(&volumes, &image, 9 * MIB).await;
+    let id = volumes.open_read_only(&image, None).await.unwrap().id().await.unwrap();
+    volumes.remove_object(&format!("rbd_data.{id}.{:016x}", 4)).await.unwrap();
+    volumes.write_object(&format!("rbd_data.{id}.{:016x}", 9), noise(5, MIB)).await.unwrap();
+    let verified = world.verify(made).await.unwrap();
+    assert!(verified.checksums && verified.source_differs && !verified.source, "the backup is sound: {verified:?}");
+
+    let restored = world.restore_onto(made, 0, None).await;
+    assert_eq!(restored.plan, restore::Plan::Repair);
+    assert!(restored.compared >= 25 * MIB, "{restored:?}");
+    assert!((4 * MIB..10 * MIB).contains(&restored.written), "only what differs is written: {restored:?}");
+    let again = world.restore_onto(made, 0, None).await;
+    assert_eq!(again.written, 0, "it is right now: {again:?}");
+
+    // where both are rotten nothing is right
+    rot_in(&volumes, &image, 21 * MIB).await;
+    rot(&world, &world.backups[made].created.base.clone(), 22 * MIB).await;
+    let error = restore_onto(&world, made, 0).await.unwrap_err();
+    assert!(is_damaged_at(&error, 20 * MIB), "{error}");
+    world.delete(made).await.unwrap();
     world.finish_without_looking().await;
 }
 
@@ -191,6 +260,7 @@ async fn checksums_cost_what_changed_and_go_with_the_last_that_needs_them() {
         volume: request.volume,
         base: Some(made.base.clone()),
         snapshot: None,
+        checksums: true,
     };
     let (backup, parents) = (uuid::Uuid::new_v4(), vec![reference(&full)]);
     let next = create::Request { backup, parents, ..full.clone() };

@@ -106,7 +106,8 @@ async fn a_failed_backup_never_takes_the_legacy_base_along() {
     for base in [None, Some(legacy.clone())] {
         for snapshot in [None, Some(Uuid::new_v4())] {
             for (failed, sole_legacy) in [(true, false), (true, true), (false, false)] {
-                let reference = BaseRef { backup: Uuid::new_v4(), volume, base: base.clone(), snapshot };
+                let reference =
+                    BaseRef { backup: Uuid::new_v4(), volume, base: base.clone(), snapshot, checksums: false };
                 let image = world.volumes[0].image.clone();
                 let request = delete::Request { reference, image, sole_legacy, failed };
                 let deleted = delete(&world, &request).await.unwrap();
@@ -116,7 +117,8 @@ async fn a_failed_backup_never_takes_the_legacy_base_along() {
         }
     }
     // nor does an attempt that offered it as the parent
-    let parent = BaseRef { backup: Uuid::new_v4(), volume, base: Some(legacy.clone()), snapshot: None };
+    let base = Some(legacy.clone());
+    let parent = BaseRef { backup: Uuid::new_v4(), volume, base, snapshot: None, checksums: false };
     let asked = world.ask(0, None, vec![parent.clone()]);
     assert!(world.interrupt_create(&asked, Interruption::RefuseStep(3)).await.is_none());
     world.abandon(&asked).await;
@@ -138,6 +140,7 @@ async fn a_strange_base_in_the_records_is_refused() {
         volume: world.volumes[0].id,
         base: Some(volume_image(Uuid::new_v4())),
         snapshot: None,
+        checksums: false,
     };
     let request =
         delete::Request { reference, image: world.volumes[0].image.clone(), sole_legacy: false, failed: false };

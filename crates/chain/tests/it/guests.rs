@@ -76,6 +76,7 @@ async fn a_guest_that_goes_on_writing_sees_nothing_of_it() {
             volume: asked.request.volume,
             base: Some(created.base.clone()),
             snapshot: None,
+            checksums: true,
         };
         made.push((created, reference));
     }

@@ -108,7 +108,7 @@ async fn a_plain_copy_of_an_old_release_is_its_images_head() {
         let content = noise(3, 2 * MIB);
         image.write(0, content.clone().into()).await.unwrap();
         image.close().await;
-        let reference = BaseRef { backup, volume, base: None, snapshot };
+        let reference = BaseRef { backup, volume, base: None, snapshot, checksums: false };
         let restored = restore(&world, reference, &world.volumes[0].image).await.unwrap();
         assert_eq!(restored.size, 2 * MIB);
         let target = pools.volumes.open_read_only(&world.volumes[0].image, None).await.unwrap();

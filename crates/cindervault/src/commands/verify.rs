@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use catalog::messages::Detail;
 use catalog::{BackupId, Catalog};
 use chain::verify::Verified;
 use chain::{Budget, Control};
@@ -86,7 +87,7 @@ async fn verify(config: &Config, backup: Option<BackupId>) -> anyhow::Result<Vec
             }
         };
         rows.push(match found {
-            Ok(Some(Finding::Whole(verified))) => whole(id, &verified),
+            Ok(Some(finding @ Finding::Whole(verified))) => whole(id, &verified, &finding.remarks()),
             Ok(Some(Finding::Damaged(why))) => Row { backup: id, result: "damaged", read: None, detail: why },
             // one of all that were available has gone meanwhile
             Ok(None) if backup.is_none() => continue,
@@ -104,14 +105,15 @@ async fn verify(config: &Config, backup: Option<BackupId>) -> anyhow::Result<Vec
     Ok(rows)
 }
 
-fn whole(backup: BackupId, verified: &Verified) -> Row {
+fn whole(backup: BackupId, verified: &Verified, remarks: &[Detail]) -> Row {
     let (result, detail) = match (verified.checksums, verified.source) {
         (true, true) => ("sound", "as its checksums and the volume's own snapshot say"),
         (true, false) => ("sound", "as its checksums say"),
         (false, true) => ("sound", "as the volume's own snapshot says; it has no checksums"),
         (false, false) => ("readable", "there is nothing to compare it with"),
     };
-    Row { backup, result, read: Some(verified.read), detail: detail.to_owned() }
+    let told = std::iter::once(detail).chain(remarks.iter().map(|remark| remark.text()));
+    Row { backup, result, read: Some(verified.read), detail: told.collect::<Vec<_>>().join(". ") }
 }
 
 /// A progress bar that leaves nothing on the terminal.

@@ -68,6 +68,7 @@ fn request(work: &BackupWork, checksums: bool) -> Request {
         volume: backup.volume_id.0,
         base: parent.service_metadata.as_deref().and_then(base_of),
         snapshot: parent.snapshot_id.map(|id| id.0),
+        checksums: parent.checksums,
     });
     Request {
         backup: backup.id.0,
@@ -93,6 +94,8 @@ async fn finish(
         base: created.base.clone(),
         parent: created.parent.map(BackupId),
         trim: scene.settings.trim_sources,
+        checksums: created.checksums,
+        suspects: created.suspects.iter().copied().map(BackupId).collect(),
     };
     let forced_full = incremental && created.parent.is_none();
     if held.persist(|| held.catalog.finish_backup(&held.job, id, &outcome, forced_full)).await? {

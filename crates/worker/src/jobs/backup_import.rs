@@ -59,6 +59,7 @@ async fn look_at(scene: &Scene, id: BackupId, fields: &ImportedFields) -> Result
         volume: fields.volume_id.0,
         base: fields.service_metadata.as_deref().and_then(base_of),
         snapshot: fields.snapshot_id.map(|id| id.0),
+        checksums: false,
     };
     let pools = match scene.pools(fields.container.as_deref()).await {
         Ok(pools) => pools,
@@ -103,6 +104,7 @@ fn fields(id: BackupId, record: &Value) -> Result<ImportedFields, String> {
         volume: volume_id.0,
         base: fields.service_metadata.as_deref().and_then(base_of),
         snapshot: fields.snapshot_id.map(|id| id.0),
+        checksums: false,
     };
     // an image that is not a base of that volume could be anybody's
     reference.check().map_err(|error| error.to_string())?;

@@ -75,8 +75,15 @@ async fn write(
     let request =
         Request { reference: base_ref(&work.backup, work.service_metadata.as_deref()), image: volume_image(volume.0) };
     Box::pin(restore(&pools, &request, control)).await?;
-    let stored = chain::metadata::read(&pools.backups, work.backup.id.0).await?;
-    Ok(stored.as_ref().map(metadata::restored).unwrap_or_default())
+    match chain::metadata::read(&pools.backups, work.backup.id.0).await {
+        Ok(stored) => Ok(stored.as_ref().map(metadata::restored).unwrap_or_default()),
+        // the data is right without, and would be written again to no other end
+        Err(error @ chain::Error::BadMetadata { .. }) if !scene.ceph.is_fenced().await => {
+            tracing::warn!(backup.id = %work.backup.id, %error, "a backup is restored without its volume's metadata");
+            Ok(RestoredMetadata { unreadable: true, ..RestoredMetadata::default() })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn fail(held: &Held, id: BackupId, volume: VolumeId, detail: Detail, why: &str) -> Result<Outcome, JobError> {

@@ -39,8 +39,8 @@ pub(super) async fn run(
             if let Finding::Damaged(why) = &finding {
                 tracing::error!(backup.id = %id, why, "a backup is damaged");
             }
-            let verdict = finding.verdict();
-            held.persist(|| held.catalog.finish_verify(Some(&held.job), id, work.began, verdict)).await?;
+            let (verdict, remarks) = (finding.verdict(), finding.remarks());
+            held.persist(|| held.catalog.finish_verify(Some(&held.job), id, work.began, verdict, &remarks)).await?;
             Ok(Outcome::Recorded)
         }
         Err(error) if scene.was_fenced(&error).await => Ok(Outcome::Stopped),

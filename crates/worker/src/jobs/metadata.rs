@@ -47,6 +47,7 @@ pub(super) fn restored(stored: &VolumeMetadata) -> RestoredMetadata {
         description: text("display_description"),
         metadata: (!stored.user.is_empty()).then(|| from_map(&stored.user)),
         image_metadata: (!stored.image.is_empty()).then(|| from_map(&stored.image)),
+        unreadable: false,
     }
 }
 

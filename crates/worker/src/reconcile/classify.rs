@@ -247,7 +247,7 @@ impl<'a> Look<'a> {
                 Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
             }
         }
-        if live && !base.unneeded_sums.is_empty() {
+        if live && !self.lost_sums(pool, base, &path, found) && !base.unneeded_sums.is_empty() {
             let keys = base.unneeded_sums.join(" ");
             let repair = Repair::Checksums { pool: pool.to_owned(), base: base.name.clone() };
             found.push(Finding::repairable(
@@ -259,6 +259,26 @@ impl<'a> Look<'a> {
                 Age { made: None, horizon: self.horizon }, // no time is kept with them, and no job is at this chain
             ));
         }
+    }
+
+    /// Tells which live backups were made with checksums and have none any more. Returns whether there are any: what they
+    /// need of what is left can not be told.
+    fn lost_sums(&self, pool: &str, base: &Base, path: &str, found: &mut Vec<Finding>) -> bool {
+        let before = found.len();
+        for backup in &base.without_sums {
+            if let Whose::Live(record) = self.owner(*backup, Some(pool))
+                && record.checksums
+            {
+                found.push(Finding::left(
+                    Class::BackupWithoutChecksums,
+                    format!("backup {backup}"),
+                    format!("it was made with checksums, and {path} has no index of them"),
+                    format!("cindervault verify {backup}, and make a full backup of the volume"),
+                    "whether its data is right can not be told any more",
+                ));
+            }
+        }
+        found.len() > before
     }
 
     /// The live records that say that their backup is in this image, or that the image is named after.
@@ -393,6 +413,7 @@ fn request(record: &Record, base: &str) -> Request {
             volume: record.volume_id.0,
             base: Some(base.to_owned()),
             snapshot: record.snapshot_id.map(|id| id.0),
+            checksums: record.checksums,
         },
         image: volume_image(record.volume_id.0),
         sole_legacy: false,

@@ -26,6 +26,8 @@ pub enum Class {
     MetadataWithoutBackup,
     /// A backup that is available and has no metadata object.
     BackupWithoutMetadata,
+    /// A backup that was made with checksums and has none any more.
+    BackupWithoutChecksums,
     /// Checksums that no restore point needs.
     UnneededChecksums,
     /// A base, or the image of a volume, in the pool's trash.
@@ -55,6 +57,7 @@ impl Class {
             Self::BackupWithoutPoint => "backup-without-point",
             Self::MetadataWithoutBackup => "metadata-without-backup",
             Self::BackupWithoutMetadata => "backup-without-metadata",
+            Self::BackupWithoutChecksums => "backup-without-checksums",
             Self::UnneededChecksums => "unneeded-checksums",
             Self::ImageInTrash => "image-in-trash",
             Self::StaleLock => "stale-lock",

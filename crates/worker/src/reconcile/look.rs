@@ -102,6 +102,7 @@ fn reference(record: &Record) -> BaseRef {
         volume: record.volume_id.0,
         base: record.placed().and_then(base_of),
         snapshot: record.snapshot_id.map(|id| id.0),
+        checksums: record.checksums,
     }
 }
 

@@ -36,6 +36,7 @@ fn record(id: Uuid, status: Status) -> Record {
         service_metadata: Some(format!("{{\"base\": \"{}\"}}", base_image(VOLUME, id))),
         parent_metadata: None,
         changed_at: time(50),
+        checksums: false,
         deleted: status == Status::Deleted,
     }
 }
@@ -52,6 +53,7 @@ fn base(root: Uuid, points: &[Uuid]) -> (String, Base) {
         points: points.iter().copied().map(mark).collect(),
         foreign: Vec::new(),
         unneeded_sums: Vec::new(),
+        without_sums: Vec::new(),
         lockers: Vec::new(),
     };
     ("backups".to_owned(), base)
@@ -155,6 +157,19 @@ fn checksums_go_only_from_a_base_with_a_live_backup() {
     seen.bases[0].1.unneeded_sums.push("cindervault.sums.x".to_owned());
     assert_eq!(told(&look(&seen, vec![record(BACKUP, Status::Available)])), [(Class::UnneededChecksums, true)]);
     assert_eq!(told(&look(&seen, vec![])), [(Class::BaseWithoutBackup, false)]);
+}
+
+#[test]
+fn a_backup_that_has_lost_its_checksums_is_told_and_what_is_left_of_them_stays() {
+    let mut seen = Seen { bases: vec![base(BACKUP, &[BACKUP])], ..seen() };
+    seen.bases[0].1.unneeded_sums.push("cindervault.sums.x".to_owned());
+    seen.bases[0].1.without_sums.push(BACKUP);
+    for status in [Status::Available, Status::Error] {
+        let recorded = Record { checksums: true, ..record(BACKUP, status) };
+        assert_eq!(told(&look(&seen, vec![recorded])), [(Class::BackupWithoutChecksums, false)]);
+    }
+    // one that never had any
+    assert_eq!(told(&look(&seen, vec![record(BACKUP, Status::Available)])), [(Class::UnneededChecksums, true)]);
 }
 
 #[test]

@@ -141,6 +141,7 @@ impl World {
             volume: asked.request.volume,
             base: Some(created.base.clone()),
             snapshot: asked.request.snapshot,
+            checksums: created.checksums,
         };
         let (label, volume) = (asked.label.clone(), asked.volume);
         self.backups.push(Backup { label, volume, reference, bytes, created, data_time });
