@@ -16,9 +16,12 @@ from service import binary
 
 from waiting import until
 
-from .orphans import COUNT, Orphans, Told
+from .orphans import COUNT, SOME, Orphans, Told, snapshot_of
 
 Report = dict[str, Any]
+
+# The key of an image that a deletion has moved to the trash.
+TRASHED = "cindervault.trashed"
 
 
 def reconcile(server: Server, *options: str) -> Report:
@@ -58,17 +61,22 @@ def test_everything_is_found_and_nothing_else(server: Server, tenant, pools: Poo
     until(lambda: [person.rounds for person in load.people], all, "the load to go round")
 
     orphans = Orphans(server, tenant, pools)
+    orphans.rows.quota(volumes=100)
     orphans.markers(volume)
     orphans.points(volume, full)
     orphans.checksums(volume, full)
+    orphans.snapshots(volume)
+    twice = tenant.volume()
+    orphans.twins(twice, tenant.backup(twice))
+    orphans.part(tenant.volume())
     orphans.bases()
     orphans.half_made_bases()
     orphans.lost_backups()
     orphans.metadata()
-    orphans.stale_statuses(volume)
+    orphans.stale_statuses()
     orphans.locks()
     orphans.jobs()
-    assert len(orphans.ours) == 9 * COUNT + 1
+    assert len(orphans.ours) == 9 * COUNT + 2 * SOME + 1
 
     # what is young may be of a job that runs: it is told all the same
     seen = reconcile(server, "--dry-run")
@@ -93,7 +101,7 @@ def test_everything_is_found_and_nothing_else(server: Server, tenant, pools: Poo
     assert told(reconcile(server, "--dry-run")) == orphans.foreign
 
     there = on_ceph(pools)
-    assert {what for _, what in orphans.foreign} <= there
+    assert {what for _, what in orphans.foreign if "/" in what} <= there
     assert not {what for kind, what in orphans.ours if kind != "unneeded-checksums"} & there
     load.end()
     for person in load.people:
@@ -124,14 +132,49 @@ def test_what_a_status_becomes(server: Server, tenant) -> None:
     assert tenant.messages(creating) and tenant.messages(restoring) and tenant.messages(locked)
 
 
+def test_the_head_of_a_base_may_be_the_last_copy(server: Server, tenant, pools: Pools) -> None:
+    """Of a backup whose restore point was removed by hand, and that can be put back."""
+    volume, data = tenant.volume(), os.urandom(1 << 20)
+    with pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image:
+        image.write(data, 0)
+    full, other = tenant.backup(volume), tenant.backup(tenant.volume())
+    base = f"volume-{volume}.backup.{full}"
+    with pools.open(BACKUPS_POOL, base, writable=True) as image:
+        (point,) = [one["name"] for one in image.list_snaps()]
+        image.remove_snap(point)
+
+    def about(report: Report) -> dict[str, str]:
+        mine = (f"backup {full}", f"{BACKUPS_POOL}/{base}", f"{VOLUMES_POOL}/volume-{volume}@{point}")
+        return {one["class"]: one["outcome"] for one in report["findings"] if one["what"] in mine}
+
+    assert about(reconcile(server)) == {"backup-without-point": "repaired"}
+    assert (tenant.api.status("backup", full), tenant.api.status("backup", other)) == ("error", "available")
+    (row,) = server.rows(f"SELECT fail_reason FROM backups WHERE id = '{full}'")
+    assert row["fail_reason"].endswith(f"has no restore point of backup {full}, nor of any other")
+    for _ in range(2):
+        assert about(reconcile(server)) == {"base-without-point": "reported"}
+    with pools.open(BACKUPS_POOL, base, writable=True) as image:
+        assert image.read(0, len(data)) == data
+        image.create_snap(snapshot_of(full))
+    tenant.api.post(f"/backups/{full}/action", {"os-reset_status": {"status": "available"}}).empty(202)
+    verified = subprocess.run([str(binary()), "verify", "--config", str(server.conf), full],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (verified.returncode, "sound" in verified.stdout) == (0, True), verified
+    assert about(reconcile(server)) == {}
+
+
 def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
     """An image goes there when it stays in use while its volume, or its last backup, is deleted. What nobody here knows
-    stays."""
+    stays, and what somebody else moved there."""
     volume, gone = tenant.volume(), tenant.volume()
+    kept = {tenant.volume(): 0, tenant.volume(): 3600}
     trashed = pools.rbd.RBD().trash_move
-    trashed(pools.io[VOLUMES_POOL], f"volume-{gone}")
-    tenant.api.delete(f"/volumes/{gone}").empty(202)
-    tenant.await_gone("volume", gone)
+    with pools.open(VOLUMES_POOL, f"volume-{gone}", writable=True) as image:
+        image.metadata_set(TRASHED, "by a deletion")
+    for one, delay in {gone: 0, **kept}.items():
+        trashed(pools.io[VOLUMES_POOL], f"volume-{one}", delay)
+        tenant.api.delete(f"/volumes/{one}").empty(202)
+        tenant.await_gone("volume", one)
     full, io = tenant.backup(volume), pools.io[BACKUPS_POOL]
     base, stranger = f"volume-{volume}.backup.{full}", f"volume-{uuid.uuid4()}.backup.{uuid.uuid4()}"
     pools.rbd.RBD().create(io, stranger, 1 << 20)
@@ -141,7 +184,8 @@ def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
             ids[image] = opened.id()
             for snapshot in [one["name"] for one in opened.list_snaps()]:
                 opened.remove_snap(snapshot)
-        trashed(io, image)
+            opened.metadata_set(TRASHED, "by a deletion")
+        trashed(io, image, 3600 if image == base else 0)
     tenant.api.delete(f"/backups/{full}").empty(202)
     tenant.await_gone("backup", full)
 
@@ -151,16 +195,27 @@ def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
         """Others than of the trash are foreign, too, and are another test's."""
         return {one["what"]: one for one in reconcile(server, *options)["findings"] if one["class"] == "image-in-trash"}
 
+    # it is kept there for a time, which somebody ends
+    assert look()[ours]["left_because"].startswith("it is kept there until 20")
+    pools.rbd.RBD().trash_restore(io, ids[base], base)
+    trashed(io, base)
     with pools.rbd.Image(io, image_id=ids[base]):
         seen = until(look, lambda seen: seen[ours]["left_because"] == "it is still in use", "the trash to be looked at")
-        outcomes = {what: one["outcome"] for what, one in seen.items() if what.startswith(BACKUPS_POOL)}
-        assert outcomes == {ours: "reported", foreign: "reported"}
-    assert {what: one["outcome"] for what, one in look("--dry-run").items()} == {ours: "would-repair", foreign: "reported"}
+        assert (seen[ours]["outcome"], seen[foreign]["outcome"]) == ("reported", "reported")
+    seen = look("--dry-run")
+    assert (seen[ours]["outcome"], seen[foreign]["outcome"]) == ("would-repair", "reported")
     seen = until(look, lambda seen: seen[ours]["outcome"] == "repaired", "the trash to be emptied")
     assert seen[foreign]["outcome"] == "reported"
     assert [one["name"] for one in pools.rbd.RBD().trash_list(io)] == [stranger]
-    assert list(pools.rbd.RBD().trash_list(pools.io[VOLUMES_POOL])) == []
     pools.rbd.RBD().trash_remove(io, ids[stranger])
+    # whoever put the volumes aside has them still
+    operators = pools.rbd.RBD().trash_list(pools.io[VOLUMES_POOL])
+    assert {one["name"] for one in operators} == {f"volume-{one}" for one in kept}
+    left = {what: one["left_because"] for what, one in look().items()}
+    assert left == {f"{VOLUMES_POOL}/{one['name']} ({one['id']})": "whoever moved it there may want to keep it"
+                    for one in operators}
+    for one in operators:
+        pools.rbd.RBD().trash_remove(pools.io[VOLUMES_POOL], one["id"], force=True)
 
 
 def test_the_worker_does_it_by_itself(start: Start) -> None:

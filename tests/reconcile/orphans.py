@@ -11,6 +11,7 @@ from conformance.tenant import Tenant
 from pools import BACKUPS_POOL, VOLUMES_POOL, Pools
 
 COUNT = 25
+SOME = 3
 EARLIER = "2026-01-02T03:04:05Z"
 
 # A finding, as it is told: its class, and what it is about.
@@ -61,6 +62,40 @@ class Orphans:
                     image.create_snap(name)
                     told.add(("point-without-backup", f"{BACKUPS_POOL}/{base}@{name}"))
 
+    def snapshots(self, volume: str) -> None:
+        """Such as a volume keeps from being deleted, and a row without one."""
+        image_name = f"{VOLUMES_POOL}/volume-{volume}"
+        with self.pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image:
+            for told, recorded in [(self.ours, True), (self.foreign, False)]:
+                for _ in range(SOME):
+                    name = f"snapshot-{self.gone_snapshot(volume) if recorded else new()}"
+                    copy = f"volume-{self.gone_copy(volume) if recorded else new()}.clone_snap"
+                    for one in (name, copy):
+                        image.create_snap(one)
+                        told.add(("snapshot-without-record", f"{image_name}@{one}"))
+                    image.protect_snap(copy)
+        missing = self.rows.snapshot(volume, created_at=EARLIER)
+        self.foreign.add(("snapshot-without-image", f"snapshot {missing}"))
+
+    def gone_snapshot(self, volume: str) -> str:
+        return self.rows.snapshot(volume, status="deleted", created_at=EARLIER, deleted_at=EARLIER)
+
+    def gone_copy(self, volume: str) -> str:
+        return self.rows.volume(source_volume_id=volume, status="deleted", created_at=EARLIER, deleted_at=EARLIER)
+
+    def twins(self, volume: str, backup: str) -> None:
+        """A second restore point and a second marker."""
+        for pool, name in [(VOLUMES_POOL, f"volume-{volume}"), (BACKUPS_POOL, f"volume-{volume}.backup.{backup}")]:
+            with self.pools.open(pool, name, writable=True) as image:
+                image.create_snap(snapshot_of(backup))
+        self.foreign |= {("two-markers", f"backup {backup}"), ("two-points", f"backup {backup}")}
+
+    def part(self, volume: str) -> None:
+        """The end of a volume is cut off."""
+        with self.pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image:
+            image.resize(1 << 20)
+        self.foreign.add(("volume-too-small", f"volume {volume}"))
+
     def checksums(self, volume: str, full: str) -> None:
         base = f"volume-{volume}.backup.{full}"
         with self.pools.open(BACKUPS_POOL, base, writable=True) as image:
@@ -101,8 +136,9 @@ class Orphans:
                 self.pools.io[BACKUPS_POOL].write_full(name, b'{"version": 2}')
                 told.add(("metadata-without-backup", f"{BACKUPS_POOL}/{name}"))
 
-    def stale_statuses(self, volume: str) -> None:
+    def stale_statuses(self) -> None:
         """Those of backups, snapshots and volumes; of the latter only such that have no image by then anyhow."""
+        volume = self.rows.volume(status="error", created_at=EARLIER)
         kinds = [("backup", "creating"), ("backup", "deleting"), ("backup", "restoring"), ("volume", "creating"),
                  ("volume", "deleting"), ("snapshot", "backing-up"), ("snapshot", "deleting")]
         for number in range(COUNT):

@@ -55,6 +55,8 @@ pub struct Record {
     pub checksums: bool,
     /// Whether it was deleted: such a row still proves that the backup was ours.
     pub deleted: bool,
+    /// Whether it was complete once, whatever its status says: then what is left of it may be the last copy.
+    pub completed: bool,
 }
 
 impl Record {
@@ -78,6 +80,39 @@ pub struct VolumeRecord {
     pub changed_at: Time,
     /// Whether it was deleted.
     pub deleted: bool,
+    /// Its size.
+    pub size_gib: i32,
+}
+
+/// What the row of a volume's snapshot says.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct SnapshotRecord {
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// Its status.
+    pub status: crate::snapshots::Status,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+/// What the row of another volume says, that was made as a copy of this one.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct CopyRecord {
+    /// The copy.
+    pub id: VolumeId,
+    /// Whether it is still being made.
+    pub being_made: bool,
+}
+
+/// What is named on Ceph, and is to be looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// The backups in the names of markers, restore points and others.
+    pub backups: Vec<Uuid>,
+    /// The snapshots in the names of those of the volume's image.
+    pub snapshots: Vec<Uuid>,
+    /// The volumes in such names, from which they were copied.
+    pub copies: Vec<Uuid>,
 }
 
 /// What the records say of a volume and its backups, at one moment.
@@ -87,6 +122,10 @@ pub struct Records {
     pub volume: Option<VolumeRecord>,
     /// The volume's live backups, and of all backups those that were asked for.
     pub backups: Vec<Record>,
+    /// The volume's live snapshots, and of all its snapshots those that were asked for.
+    pub snapshots: Vec<SnapshotRecord>,
+    /// Of the volumes that were asked for those that were made of this one.
+    pub copies: Vec<CopyRecord>,
     /// When the oldest job was put into the queue that is in it: what is younger may be that job's.
     pub horizon: Option<Time>,
 }
@@ -147,36 +186,52 @@ impl Catalog {
             .await?)
     }
 
-    /// Reads a volume's records and those of the backups that are `named` on Ceph, as they are at one moment.
+    /// Reads a volume's records and those of what is `named` on Ceph, as they are at one moment.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn records_of(&self, volume: VolumeId, named: &[Uuid]) -> Result<Records> {
+    pub async fn records_of(&self, volume: VolumeId, named: &Named) -> Result<Records> {
         let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let backups = sqlx::query_as(
             "SELECT b.id, b.volume_id, b.status, b.snapshot_id, b.container, b.service, b.service_metadata, b.checksums,
                     p.service_metadata AS parent_metadata, COALESCE(b.updated_at, b.created_at) AS changed_at,
-                    b.deleted_at IS NOT NULL AS deleted
+                    b.deleted_at IS NOT NULL AS deleted, b.completed_at IS NOT NULL AS completed
                FROM backups AS b LEFT JOIN backups AS p ON p.id = b.parent_id
               WHERE b.id = ANY(ARRAY(SELECT id FROM backups WHERE volume_id = $1 AND deleted_at IS NULL) || $2)
               ORDER BY b.created_at, b.id",
         )
         .bind(volume)
-        .bind(named)
+        .bind(&named.backups)
         .fetch_all(&mut *tx)
         .await?;
         let row = sqlx::query_as(
-            "SELECT status, COALESCE(updated_at, created_at) AS changed_at, deleted_at IS NOT NULL AS deleted
+            "SELECT status, COALESCE(updated_at, created_at) AS changed_at, deleted_at IS NOT NULL AS deleted, size_gib
                FROM volumes WHERE id = $1",
         )
         .bind(volume)
         .fetch_optional(&mut *tx)
         .await?;
+        let snapshots = sqlx::query_as(
+            "SELECT id, status, deleted_at IS NOT NULL AS deleted FROM snapshots
+              WHERE volume_id = $1 AND (deleted_at IS NULL OR id = ANY($2)) ORDER BY created_at, id",
+        )
+        .bind(volume)
+        .bind(&named.snapshots)
+        .fetch_all(&mut *tx)
+        .await?;
+        let copies = sqlx::query_as(
+            "SELECT id, deleted_at IS NULL AND status = 'creating' AS being_made FROM volumes
+              WHERE source_volume_id = $1 AND id = ANY($2) ORDER BY id",
+        )
+        .bind(volume)
+        .bind(&named.copies)
+        .fetch_all(&mut *tx)
+        .await?;
         let horizon = sqlx::query_scalar(concat!("SELECT min(created_at) FROM jobs WHERE ", changing!()))
             .fetch_one(&mut *tx)
             .await?;
         tx.rollback().await?;
-        Ok(Records { volume: row, backups, horizon })
+        Ok(Records { volume: row, backups, snapshots, copies, horizon })
     }
 
     /// Whether a job is in the queue, or has ended since then, that could change something of a volume, its backups,
@@ -278,7 +333,9 @@ impl Catalog {
     pub async fn record_lost(&self, id: BackupId, why: &str) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let lost: Option<(ProjectId,)> = sqlx::query_as(
-            "UPDATE backups SET status = $2, fail_reason = left($3, 255), updated_at = now()
+            "UPDATE backups
+                SET status = $2, fail_reason = left($3, 255), completed_at = COALESCE(completed_at, now()),
+                    updated_at = now()
               WHERE id = $1 AND status = $4 AND deleted_at IS NULL
           RETURNING project_id",
         )

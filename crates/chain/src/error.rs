@@ -62,12 +62,14 @@ pub enum Error {
     },
     /// The base is there, the backup's snapshot on it is not. Reading the head instead would give another
     /// point in time (format spec 3.6).
-    #[error("{image} has no restore point of backup {backup}, but some of other backups")]
+    #[error("{image} has no restore point of backup {backup}, {}", if *others { "but some of other backups" } else { "nor of any other" })]
     NoRestorePoint {
         /// `pool/image`.
         image: String,
         /// The backup.
         backup: Uuid,
+        /// Whether it has restore points of other backups.
+        others: bool,
     },
     /// What a backup holds is not what its checksums say.
     #[error(

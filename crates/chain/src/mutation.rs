@@ -10,6 +10,8 @@ use bytes::Bytes;
 use fail_points::{Injected, Point, around};
 use rbd::{Cluster, Errno, Error, Features, Image, Pool, Result};
 
+use crate::names::TRASHED;
+
 /// What a point that was told to fail looks like: as an OSD that could not do as asked.
 fn failure(_: Injected) -> Error {
     const IO: Errno = Errno(5);
@@ -40,9 +42,20 @@ pub(crate) async fn remove_image(point: Point, pool: &Pool, name: &str) -> Resul
     around(point, pool.remove_image(name), failure).await
 }
 
-/// Moves an image to the trash: [`Pool::trash_image`].
-pub(crate) async fn trash_image(point: Point, pool: &Pool, name: &str) -> Result<()> {
-    around(point, pool.trash_image(name), failure).await
+/// Moves an image to the trash, marked as what a deletion moved there: [`Pool::trash_image`]. One that was marked and not
+/// moved is marked again by whoever goes on.
+///
+/// # Errors
+/// There is none, somebody keeps its lock for himself, or Ceph failed.
+pub async fn trash_image(point: Point, pool: &Pool, name: &str) -> Result<()> {
+    let moved = async {
+        let image = pool.open(name).await?;
+        let marked = image.set_metadata(TRASHED, "by a deletion").await;
+        image.close().await;
+        marked?;
+        pool.trash_image(name).await
+    };
+    around(point, moved, failure).await
 }
 
 /// Removes an image that is in the trash, by its id: [`Pool::purge_image`].

@@ -21,6 +21,10 @@ pub fn metadata_object(backup: Uuid) -> String {
     format!("backup.{backup}.meta")
 }
 
+/// The key in an image's metadata that says that a deletion moved it to the trash: anybody may put an image there to keep
+/// it for a while, and such a one is not ours to purge.
+pub const TRASHED: &str = "cindervault.trashed";
+
 /// The image of a volume.
 pub fn volume_image(volume: Uuid) -> String {
     format!("volume-{volume}")
@@ -29,6 +33,11 @@ pub fn volume_image(volume: Uuid) -> String {
 /// The RBD snapshot of a volume snapshot.
 pub fn volume_snapshot(snapshot: Uuid) -> String {
     format!("snapshot-{snapshot}")
+}
+
+/// The RBD snapshot of a volume from which another one, the `copy`, is made.
+pub fn copy_snapshot(copy: Uuid) -> String {
+    format!("volume-{copy}.clone_snap")
 }
 
 /// A backup's snapshot on the volume and on the base: `backup.<backup>.snap.<seconds>`.

@@ -95,10 +95,10 @@ impl BaseRef {
                 let size = image.size().await?;
                 return Ok(RestorePoint { base: name.clone(), snapshot: None, snapshot_id: None, size });
             }
-            without = Some(image.path().to_owned());
+            without = Some((image.path().to_owned(), markers(&snapshots).next().is_some()));
         }
         Err(match without {
-            Some(image) => Error::NoRestorePoint { image, backup: self.backup },
+            Some((image, others)) => Error::NoRestorePoint { image, backup: self.backup, others },
             None => Error::NoBase { images: names.join(", "), pool: pool.name().to_owned() },
         })
     }

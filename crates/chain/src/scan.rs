@@ -10,7 +10,7 @@ use rbd::{Image, Pool, Trashed};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::names::{metadata_object, volume_image};
+use crate::names::{TRASHED, metadata_object, volume_image};
 use crate::point::{BaseRef, markers};
 use crate::table;
 
@@ -47,12 +47,46 @@ pub struct Base {
 }
 
 /// What a volume's image is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Volume {
+    /// Its size, bytes.
+    pub size: u64,
     /// Its markers, oldest first.
     pub markers: Vec<Mark>,
+    /// Its snapshots that are named as the volume source names them.
+    pub snapshots: Vec<SourceSnapshot>,
     /// The addresses of those who hold its lock.
     pub lockers: Vec<String>,
+}
+
+/// What a snapshot of a volume is for, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is the snapshot of a user.
+    Snapshot(Uuid),
+    /// This volume is made from it.
+    Copy(Uuid),
+}
+
+impl Purpose {
+    /// Reads a snapshot's name. `None` for one that the volume source does not make.
+    pub fn parse(name: &str) -> Option<Self> {
+        if let Some(snapshot) = name.strip_prefix("snapshot-") {
+            return id(snapshot).map(Self::Snapshot);
+        }
+        id(name.strip_prefix("volume-")?.strip_suffix(".clone_snap")?).map(Self::Copy)
+    }
+}
+
+/// A snapshot of a volume that is named as the volume source names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSnapshot {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub made: SystemTime,
 }
 
 /// A name of a base: whose volume's, and the backup in it, which the bases of old releases have not.
@@ -134,17 +168,57 @@ pub enum Owner {
     Volume(Uuid),
 }
 
+/// Who moved an image to the trash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mover {
+    /// A deletion of ours, because the image stayed in use.
+    Deletion,
+    /// A removal of the image that was cut short.
+    Removal,
+    /// Somebody, who may want to keep it.
+    Somebody,
+}
+
+/// An image of a volume, or a base, that is in the trash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InTrash {
+    /// Whose it is, by its name.
+    pub owner: Owner,
+    /// Who moved it there.
+    pub mover: Mover,
+    /// What is there.
+    pub image: Trashed,
+}
+
 /// The images of volumes and the bases that are in a pool's trash.
 ///
 /// # Errors
 /// Ceph failed.
-pub async fn trashed(pool: &Pool) -> Result<Vec<(Owner, Trashed)>> {
+pub async fn trashed(pool: &Pool) -> Result<Vec<InTrash>> {
     let owner = |name: &str| {
         let volume = || id(name.strip_prefix("volume-")?).map(Owner::Volume);
         BaseName::parse(name).map(Owner::Base).or_else(volume)
     };
-    let named = |one: Trashed| owner(&one.name).map(|owner| (owner, one));
-    Ok(pool.trash().await?.into_iter().filter_map(named).collect())
+    let mut found = Vec::new();
+    for image in pool.trash().await? {
+        if let Some(owner) = owner(&image.name) {
+            let mover = if image.removing { Mover::Removal } else { mover(pool, &image.id).await? };
+            found.push(InTrash { owner, mover, image });
+        }
+    }
+    Ok(found)
+}
+
+async fn mover(pool: &Pool, id: &str) -> Result<Mover> {
+    let image = match pool.open_trashed(id).await {
+        Ok(image) => image,
+        // only its entry: a purge was cut short
+        Err(error) if error.is_not_found() => return Ok(Mover::Removal),
+        Err(error) => return Err(error.into()),
+    };
+    let marked = image.metadata(TRASHED).await;
+    image.close().await;
+    Ok(if marked?.is_some() { Mover::Deletion } else { Mover::Somebody })
 }
 
 /// Looks at a base; `None` when it is not there.
@@ -175,10 +249,18 @@ pub async fn base(pool: &Pool, name: &str) -> Result<Option<Base>> {
 /// Ceph failed.
 pub async fn volume(pool: &Pool, volume: Uuid) -> Result<Option<Volume>> {
     let Some(image) = open(pool, &volume_image(volume)).await? else { return Ok(None) };
-    let markers = marks(&image, &image.snapshots().await?).await?;
-    let lockers = image.lockers().await?;
+    let all = image.snapshots().await?;
+    let markers = marks(&image, &all).await?;
+    let mut snapshots = Vec::new();
+    for snapshot in all {
+        if let Some(purpose) = Purpose::parse(&snapshot.name) {
+            let made = image.snapshot_time(snapshot.id).await?;
+            snapshots.push(SourceSnapshot { purpose, name: snapshot.name, made });
+        }
+    }
+    let (size, lockers) = (image.size().await?, image.lockers().await?);
     image.close().await;
-    Ok(Some(Volume { markers, lockers }))
+    Ok(Some(Volume { size, markers, snapshots, lockers }))
 }
 
 /// Why a backup can not be restored although its record says so; `None` when its restore point is there.
@@ -218,7 +300,7 @@ async fn marks(image: &Image, snapshots: &[rbd::Snapshot]) -> Result<Vec<Mark>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::{base_image, legacy_base_image};
+    use crate::names::{base_image, copy_snapshot, legacy_base_image, volume_snapshot};
 
     #[test]
     fn only_names_of_bases_are_read_as_such() {
@@ -234,6 +316,21 @@ mod tests {
             format!("xvolume-{volume}.backup.{backup}"),
         ] {
             assert_eq!(BaseName::parse(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_names_of_the_volume_source_are_read_as_such() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(Purpose::parse(&volume_snapshot(id)), Some(Purpose::Snapshot(id)));
+        assert_eq!(Purpose::parse(&copy_snapshot(id)), Some(Purpose::Copy(id)));
+        for other in [
+            volume_image(id),
+            format!("snapshot-{}", id.simple()),
+            format!("volume-{id}.clone_snap2"),
+            format!("backup.{id}.snap.1.0"),
+        ] {
+            assert_eq!(Purpose::parse(&other), None, "{other}");
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct rbd_image_spec_t {
 
 /// Who moved an image to the trash: `rbd_trash_image_source_t`.
 pub type rbd_trash_image_source_t = u32;
+/// The removal of the image, which goes by way of the trash.
+pub const RBD_TRASH_IMAGE_SOURCE_REMOVING: rbd_trash_image_source_t = 3;
 
 /// An image in the trash, owned by librbd until `rbd_trash_list_cleanup`.
 #[repr(C)]
@@ -150,6 +152,12 @@ unsafe extern "C" {
     pub fn rbd_open_read_only(
         io: rados_ioctx_t,
         name: *const c_char,
+        image: *mut rbd_image_t,
+        snap_name: *const c_char,
+    ) -> c_int;
+    pub fn rbd_open_by_id_read_only(
+        io: rados_ioctx_t,
+        id: *const c_char,
         image: *mut rbd_image_t,
         snap_name: *const c_char,
     ) -> c_int;

@@ -76,8 +76,26 @@ pub(crate) unsafe extern "C" fn no_progress(_: u64, _: u64, _: *mut libc::c_void
     0
 }
 
+/// A way to open an image: by its name or its id, for everything or for reading.
+type Open = unsafe extern "C" fn(
+    sys::rados_ioctx_t,
+    *const libc::c_char,
+    *mut sys::rbd_image_t,
+    *const libc::c_char,
+) -> libc::c_int;
+
 impl Image {
     pub(crate) async fn open(pool: Pool, name: &str, snapshot: Option<&str>, read_only: bool) -> Result<Self> {
+        let open: Open = if read_only { sys::rbd_open_read_only } else { sys::rbd_open };
+        Self::open_by(pool, name, snapshot, open).await
+    }
+
+    /// Opens an image that is in the trash, for reading.
+    pub(crate) async fn open_trashed(pool: Pool, id: &str) -> Result<Self> {
+        Self::open_by(pool, id, None, sys::rbd_open_by_id_read_only).await
+    }
+
+    async fn open_by(pool: Pool, name: &str, snapshot: Option<&str>, open: Open) -> Result<Self> {
         let (name, snapshot) = (name.to_owned(), snapshot.map(str::to_owned));
         blocking(move || {
             let path = match &snapshot {
@@ -88,7 +106,6 @@ impl Image {
             let c_image = c_name(&name, what)?;
             let c_snap = snapshot.map(|snapshot| c_name(&snapshot, what)).transpose()?;
             let mut raw: sys::rbd_image_t = std::ptr::null_mut();
-            let open = if read_only { sys::rbd_open_read_only } else { sys::rbd_open };
             // SAFETY: a live context, a valid C string and a place for the image; null is the head.
             let code = unsafe { open(pool.raw(), c_image.as_ptr(), &raw mut raw, std::ptr::null()) };
             check(code, what, &path)?;

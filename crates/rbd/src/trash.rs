@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rbd_sys as sys;
 
 use crate::error::{Result, blocking, c_name, check};
+use crate::image::Image;
 use crate::pool::Pool;
 
 /// An image in the trash.
@@ -17,9 +18,21 @@ pub struct Trashed {
     pub name: String,
     /// When it was moved there.
     pub moved_at: SystemTime,
+    /// Until when it is kept: before, it is removed only by force.
+    pub kept_until: SystemTime,
+    /// Whether a removal of the image brought it there, which was cut short, and nobody who wanted to keep it.
+    pub removing: bool,
 }
 
 impl Pool {
+    /// Opens an image that is in the trash, by its id, for reading.
+    ///
+    /// # Errors
+    /// There is none, or Ceph failed.
+    pub async fn open_trashed(&self, id: &str) -> Result<Image> {
+        Image::open_trashed(self.clone(), id).await
+    }
+
     /// Removes an image that is in the trash, by its id.
     ///
     /// # Errors
@@ -63,10 +76,13 @@ impl Pool {
                     // SAFETY: a filled entry's texts are C strings owned by librbd until the clean-up below.
                     unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
                 };
+                let time = |at: libc::time_t| UNIX_EPOCH + Duration::from_secs(at.try_into().unwrap_or(0));
                 let told = |one: &sys::rbd_trash_image_info_t| Trashed {
                     id: text(one.id),
                     name: text(one.name),
-                    moved_at: UNIX_EPOCH + Duration::from_secs(one.deletion_time.try_into().unwrap_or(0)),
+                    moved_at: time(one.deletion_time),
+                    kept_until: time(one.deferment_end_time),
+                    removing: one.source == sys::RBD_TRASH_IMAGE_SOURCE_REMOVING,
                 };
                 let found = entries[..room].iter().map(told).collect();
                 // SAFETY: frees exactly the filled entries, once.

@@ -8,7 +8,7 @@ use catalog::jobs::VolumeOrigin;
 use catalog::{SnapshotId, VolumeId};
 use chain::delete::{OnBusy, remove_image};
 use chain::mutation;
-use chain::names::{Marker, volume_image, volume_snapshot};
+use chain::names::{Marker, copy_snapshot, volume_image, volume_snapshot};
 use fail_points::Point;
 use rbd::{Errno, Image, Pool};
 
@@ -57,7 +57,7 @@ pub(crate) async fn create_from(
     let child = volume_image(volume.0);
     let (parent, snapshot, own) = match origin {
         VolumeOrigin::Snapshot(snapshot, parent) => (volume_image(parent.0), volume_snapshot(snapshot.0), false),
-        VolumeOrigin::Volume(parent) => (volume_image(parent.0), format!("{child}.clone_snap"), true),
+        VolumeOrigin::Volume(parent) => (volume_image(parent.0), copy_snapshot(volume.0), true),
     };
     let source = pool.open(&parent).await?;
     let made = clone_flat(held, pool, &source, &parent, &snapshot, &child, own, size).await;
@@ -171,6 +171,23 @@ pub(crate) async fn delete(pool: &Pool, volume: VolumeId, snapshots: &[SnapshotI
     Ok(())
 }
 
+/// Removes a snapshot that nobody needs any more, whatever it was for. Returns whether it is gone: one of which something
+/// is a clone stays.
+pub(crate) async fn remove_leftover(pool: &Pool, volume: VolumeId, name: &str) -> Result<bool, JobError> {
+    let image = match pool.open(&volume_image(volume.0)).await {
+        Ok(image) => image,
+        Err(error) if error.is_not_found() => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
+    let removed = remove_snapshot(&image, name).await;
+    image.close().await;
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.errno == Errno::BUSY => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Grows an image; one that is large enough stays as it is.
 pub(crate) async fn extend(pool: &Pool, volume: VolumeId, size: u64) -> Result<(), JobError> {
     let image = pool.open(&volume_image(volume.0)).await?;
@@ -210,7 +227,7 @@ pub(crate) async fn delete_snapshot(pool: &Pool, volume: VolumeId, snapshot: Sna
     removed
 }
 
-async fn remove_snapshot(image: &Image, name: &str) -> Result<(), JobError> {
+async fn remove_snapshot(image: &Image, name: &str) -> rbd::Result<()> {
     let removed = async {
         if image.is_protected(name).await? {
             mutation::unprotect_snapshot(Point::UnprotectSnapshot, image, name).await?;
@@ -218,7 +235,7 @@ async fn remove_snapshot(image: &Image, name: &str) -> Result<(), JobError> {
         mutation::remove_snapshot(Point::RemoveSnapshot, image, name).await
     };
     match removed.await {
-        Err(error) if !error.is_not_found() => Err(error.into()),
-        _ => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other,
     }
 }

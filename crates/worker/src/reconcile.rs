@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::jobs::JobSpec;
+use catalog::reconcile::Named;
 use catalog::{BackupId, Catalog, VolumeId};
 use chain::scan::Owner;
 use chain::{Budget, scan};
@@ -221,16 +222,17 @@ impl Pass<'_> {
         let backups = places.backups.iter().map(|(name, pool)| (name.as_str(), pool));
         let volumes = (places.volumes.name(), &places.volumes);
         for (name, pool) in backups.chain([volumes]) {
-            for (owner, trashed) in scan::trashed(pool).await? {
-                let (volume, backup) = match owner {
+            for trashed in scan::trashed(pool).await? {
+                let (volume, backup) = match trashed.owner {
                     Owner::Base(base) => (base.volume, base.backup),
                     Owner::Volume(volume) => (volume, None),
                 };
-                let ids: Vec<Uuid> = backup.into_iter().collect();
-                let records = self.catalog.records_of(VolumeId(volume), &ids).await?;
-                let mut finding = classify::trashed(name, owner, &trashed, &records);
+                let named = Named { backups: backup.into_iter().collect(), ..Named::default() };
+                let records = self.catalog.records_of(VolumeId(volume), &named).await?;
+                let now = self.catalog.now().await?.timestamp().into();
+                let mut finding = classify::trashed(name, &trashed, &records, now);
                 if self.repairer.is_some() && finding.outcome == Outcome::WouldRepair {
-                    repair::purge(pool, &trashed.id, &mut finding).await;
+                    repair::purge(pool, &trashed.image.id, &mut finding).await;
                 }
                 self.report.findings.push(finding);
             }

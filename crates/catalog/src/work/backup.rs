@@ -127,7 +127,8 @@ impl Catalog {
         }
         sqlx::query(
             "UPDATE backups
-                SET status = $2, service_metadata = $3, parent_id = $4, checksums = $5, fail_reason = NULL, updated_at = now()
+                SET status = $2, service_metadata = $3, parent_id = $4, checksums = $5, fail_reason = NULL,
+                    completed_at = now(), updated_at = now()
               WHERE id = $1",
         )
         .bind(id)

@@ -93,7 +93,7 @@ impl Catalog {
                     container = $9, size_gib = $10, object_count = $11, service_metadata = $12, metadata = $13,
                     data_timestamp = COALESCE($14, data_timestamp, created_at), created_at = COALESCE($15, created_at),
                     host = $16, availability_zone = $17, service = $18, encryption_key_id = $19, fail_reason = NULL,
-                    updated_at = now()
+                    completed_at = now(), updated_at = now()
               WHERE id = $1 AND status = $3 AND deleted_at IS NULL",
         )
         .bind(id)

@@ -84,6 +84,10 @@ async fn an_image_in_the_trash_is_no_image() {
     let trashed = pool.trash().await.unwrap().into_iter().find(ours).unwrap();
     assert_eq!(trashed.name, name);
     assert!(trashed.moved_at.elapsed().unwrap_or_default() < std::time::Duration::from_mins(10));
+    assert!(trashed.kept_until.elapsed().is_ok() && !trashed.removing, "{trashed:?}");
+    let seen = pool.open_trashed(&id).await.unwrap();
+    assert_eq!((seen.size().await.unwrap(), seen.metadata("a key").await.unwrap()), (MIB, None));
+    seen.close().await;
     pool.purge_image(&id).await.unwrap();
     assert!(!pool.trash().await.unwrap().iter().any(ours));
     assert!(pool.purge_image(&id).await.unwrap_err().is_not_found());

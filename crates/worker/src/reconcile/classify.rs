@@ -4,19 +4,20 @@
 //! volume, in the same pool, made by our driver. What only a name says is ours may be Cinder's, or another
 //! installation's: it is told, and never touched.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use catalog::backups::Status;
 use catalog::reconcile::{Record, Records};
+use catalog::snapshots;
 use chain::BaseRef;
 use chain::delete::Request;
-use chain::names::{metadata_object, volume_image};
-use chain::scan::{Base, BaseName, Mark, Owner, Volume};
-use rbd::Trashed;
+use chain::names::{metadata_object, volume_image, volume_snapshot};
+use chain::scan::{Base, BaseName, InTrash, Mark, Mover, Owner, Purpose, Volume};
 use uuid::Uuid;
 
 use super::finding::{Age, Class, Finding, Repair};
+use crate::images;
 use crate::jobs::base_of;
 
 /// What was seen on Ceph of a volume and its backups.
@@ -77,10 +78,11 @@ pub(super) fn unknown_metadata(pool: &str, backup: Uuid) -> Finding {
 }
 
 /// An image in the trash. What can be repaired is purged by its id, without looking again: nothing else ever gets that id.
-pub(super) fn trashed(pool: &str, owner: Owner, image: &Trashed, records: &Records) -> Finding {
+pub(super) fn trashed(pool: &str, trashed: &InTrash, records: &Records, now: SystemTime) -> Finding {
+    let image = &trashed.image;
     let (class, what) = (Class::ImageInTrash, format!("{pool}/{} ({})", image.name, image.id));
     let by_hand = format!("rbd trash rm {pool}/{}", image.id);
-    let deleted = match owner {
+    let deleted = match trashed.owner {
         Owner::Base(base) => records
             .backups
             .iter()
@@ -100,7 +102,19 @@ pub(super) fn trashed(pool: &str, owner: Owner, image: &Trashed, records: &Recor
     let Some(deleted) = deleted else {
         return Finding::left(class, what, "nobody can say who put it there".to_owned(), by_hand, NOT_OURS);
     };
-    let why = format!("it was in use when {deleted} was deleted");
+    let why = match trashed.mover {
+        Mover::Deletion => format!("it was in use when {deleted} was deleted"),
+        Mover::Removal => format!("{deleted} was deleted, and the removal of the image was cut short"),
+        Mover::Somebody => {
+            let why = format!("{deleted} was deleted; somebody had moved the image there before");
+            return Finding::left(class, what, why, by_hand, "whoever moved it there may want to keep it");
+        }
+    };
+    if image.kept_until > now {
+        let until =
+            jiff::Timestamp::try_from(image.kept_until).map_or_else(|_| "later".to_owned(), |at| at.to_string());
+        return Finding::left(class, what, why, by_hand, &format!("it is kept there until {until}"));
+    }
     let age = Age { made: Some(image.moved_at), horizon: records.horizon.map(|at| at.timestamp().into()) };
     Finding::repairable(class, what, why, by_hand, None, age)
 }
@@ -187,6 +201,9 @@ impl<'a> Look<'a> {
         for marker in &image.markers {
             self.marker(&path, marker, found);
         }
+        self.two_markers(&path, &image.markers, found);
+        self.source_snapshots(&path, image, found);
+        self.size(&path, image, found);
         self.lockers(&path, &image.lockers, found);
     }
 
@@ -203,6 +220,113 @@ impl<'a> Look<'a> {
             }
             Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
         }
+    }
+
+    /// Snapshots that the volume source makes. Where it has no record of the volume it has not made them.
+    fn source_snapshots(&self, path: &str, image: &Volume, found: &mut Vec<Finding>) {
+        let Some(volume) = &self.records.volume else { return };
+        for snapshot in &image.snapshots {
+            let what = format!("{path}@{}", snapshot.name);
+            let by_hand = format!("rbd snap unprotect {what}; rbd snap rm {what}");
+            let class = Class::SnapshotWithoutRecord;
+            let why = match snapshot.purpose {
+                Purpose::Snapshot(id) => match self.records.snapshots.iter().find(|record| record.id.0 == id) {
+                    Some(record) if !record.deleted => continue,
+                    Some(_) => Ok(format!("snapshot {id} was deleted")),
+                    None => Err(format!("no record was ever made here of snapshot {id} of this volume")),
+                },
+                Purpose::Copy(id) => match self.records.copies.iter().find(|record| record.id.0 == id) {
+                    Some(record) if record.being_made => continue,
+                    Some(_) => Ok(format!("volume {id} is no longer being made from it")),
+                    None => Err(format!("no record was ever made here of a volume {id} that is a copy of this one")),
+                },
+            };
+            found.push(match why {
+                Ok(why) => {
+                    let repair = Repair::Snapshot { name: snapshot.name.clone() };
+                    Finding::repairable(class, what, why, by_hand, repair, self.age(snapshot.made))
+                }
+                Err(why) => Finding::left(class, what, why, by_hand, NOT_OURS),
+            });
+        }
+        for record in self.records.snapshots.iter().filter(|record| !record.deleted && !volume.deleted) {
+            let there = image.snapshots.iter().any(|one| one.purpose == Purpose::Snapshot(record.id.0));
+            if !there && record.status == snapshots::Status::Available {
+                found.push(Finding::left(
+                    Class::SnapshotWithoutImage,
+                    format!("snapshot {}", record.id),
+                    format!("it is available, and {path} has no {}", volume_snapshot(record.id.0)),
+                    format!("openstack volume snapshot set --state error {}", record.id),
+                    "what became of it can not be told",
+                ));
+            }
+        }
+    }
+
+    fn size(&self, path: &str, image: &Volume, found: &mut Vec<Finding>) {
+        let Some(record) = self.records.volume.as_ref().filter(|record| !record.deleted) else { return };
+        if image.size < images::bytes(record.size_gib) && has_image(record.status) {
+            found.push(Finding::left(
+                Class::VolumeTooSmall,
+                format!("volume {}", self.seen.volume),
+                format!("it has {} GiB, and {path} has {} bytes", record.size_gib, image.size),
+                format!("rbd resize --size {}G {path}", record.size_gib),
+                "whether its end was cut off can not be told",
+            ));
+        }
+    }
+
+    /// Restore points of live backups that have another one beside them: which of them is the backup can not be told
+    /// from their names, and nothing is restored or deleted until it is told.
+    fn two_points(&self, pool: &str, base: &Base, path: &str, found: &mut Vec<Finding>) {
+        let markers = self.seen.image.iter().flat_map(|image| &image.markers);
+        let markers: Vec<&str> = markers.map(|marker| marker.name.as_str()).collect();
+        for (backup, names) in self.doubled(&base.points, Some(pool)) {
+            // made together, they have one name; where the marker is gone, the older is what no accident has made
+            let keep = names.iter().find(|name| markers.contains(name)).unwrap_or(&names[0]);
+            let aside = names.iter().filter(|name| *name != keep);
+            let aside: Vec<String> =
+                aside.map(|name| format!("rbd snap rename {path}@{name} {path}@aside.{name}")).collect();
+            found.push(Finding::left(
+                Class::TwoPoints,
+                format!("backup {backup}"),
+                format!("{path} has {} restore points of it: {}", names.len(), names.join(", ")),
+                format!("{}; cindervault verify {backup}", aside.join("; ")),
+                "it can not be told which is right",
+            ));
+        }
+    }
+
+    /// Markers of live backups that have another one beside them: no increment can be made to such a backup, and it can
+    /// not be deleted.
+    fn two_markers(&self, path: &str, markers: &[Mark], found: &mut Vec<Finding>) {
+        let points: Vec<&Mark> = self.seen.bases.iter().flat_map(|(_, base)| &base.points).collect();
+        for (backup, names) in self.doubled(markers, None) {
+            let surplus = names.iter().filter(|name| !points.iter().any(|point| point.name == **name));
+            let surplus: Vec<String> = surplus.map(|name| format!("rbd snap rm {path}@{name}")).collect();
+            found.push(Finding::left(
+                Class::TwoMarkers,
+                format!("backup {backup}"),
+                format!("{path} has {} markers of it: {}", names.len(), names.join(", ")),
+                // where each has its restore point there are two of those as well
+                if surplus.is_empty() {
+                    "set a restore point of it aside first".to_owned()
+                } else {
+                    surplus.join("; ")
+                },
+                "it can not be told which is right",
+            ));
+        }
+    }
+
+    /// The live backups that several of these name, with their names, oldest first.
+    fn doubled<'m>(&self, marks: &'m [Mark], pool: Option<&str>) -> BTreeMap<Uuid, Vec<&'m str>> {
+        let mut names: BTreeMap<Uuid, Vec<&str>> = BTreeMap::new();
+        for mark in marks {
+            names.entry(mark.backup).or_default().push(&mark.name);
+        }
+        names.retain(|backup, names| names.len() > 1 && matches!(self.owner(*backup, pool), Whose::Live(_)));
+        names
     }
 
     fn lockers(&self, path: &str, lockers: &[String], found: &mut Vec<Finding>) {
@@ -231,8 +355,9 @@ impl<'a> Look<'a> {
             return found.push(self.unclaimed(pool, base, &path, &owners));
         }
         if !wanted && base.points.is_empty() {
-            return found.push(self.half_made(pool, base, &path, &claims));
+            return found.push(self.without_points(pool, base, &path, &claims));
         }
+        self.two_points(pool, base, &path, found);
         for (point, owner) in owners {
             let what = format!("{path}@{}", point.name);
             let by_hand = format!("rbd snap rm {what}");
@@ -327,8 +452,19 @@ impl<'a> Look<'a> {
         Finding::repairable(class, path.to_owned(), why, by_hand, repair, age)
     }
 
-    /// A base without restore points that only backups claim which failed.
-    fn half_made(&self, pool: &str, base: &Base, path: &str, claims: &[&Record]) -> Finding {
+    /// A base without restore points that only backups claim which are `error`: half made where none of them was ever
+    /// complete. Of one that was the head may be the last copy, whoever removed its restore point.
+    fn without_points(&self, pool: &str, base: &Base, path: &str, claims: &[&Record]) -> Finding {
+        if let Some(record) = claims.iter().find(|record| record.completed) {
+            let backup = record.id;
+            return Finding::left(
+                Class::BaseWithoutPoint,
+                path.to_owned(),
+                format!("it has no restore point, and backup {backup}, which is error, was complete once"),
+                format!("rbd export {path} FILE, to keep what it holds; then openstack volume backup delete {backup}"),
+                "its head may hold the only copy",
+            );
+        }
         let class = Class::HalfMadeBase;
         let by_hand = format!("rbd rm {path}");
         let why = "it has no restore point, and its backup is error".to_owned();

@@ -20,6 +20,8 @@ pub enum Class {
     BaseWithoutBackup,
     /// A base without a restore point, whose backup failed or is gone.
     HalfMadeBase,
+    /// A base without a restore point, whose backup was complete once.
+    BaseWithoutPoint,
     /// A backup that is available and whose base or restore point is not there.
     BackupWithoutPoint,
     /// A metadata object of a backup that has no live record.
@@ -40,6 +42,16 @@ pub enum Class {
     JobWithoutTarget,
     /// A key, or a part of a journal, of a job that does not run.
     LockWithoutJob,
+    /// Two restore points of one backup on its base.
+    TwoPoints,
+    /// Two markers of one backup on its volume.
+    TwoMarkers,
+    /// A snapshot of a volume's image that is named as the volume source names them, and that no record needs.
+    SnapshotWithoutRecord,
+    /// A snapshot that is available and that the volume's image does not have.
+    SnapshotWithoutImage,
+    /// A volume whose image is smaller than its record says.
+    VolumeTooSmall,
     /// A volume in use whose image is not there.
     VolumeWithoutImage,
     /// The image of a volume that was deleted.
@@ -54,6 +66,7 @@ impl Class {
             Self::PointWithoutBackup => "point-without-backup",
             Self::BaseWithoutBackup => "base-without-backup",
             Self::HalfMadeBase => "half-made-base",
+            Self::BaseWithoutPoint => "base-without-point",
             Self::BackupWithoutPoint => "backup-without-point",
             Self::MetadataWithoutBackup => "metadata-without-backup",
             Self::BackupWithoutMetadata => "backup-without-metadata",
@@ -64,6 +77,11 @@ impl Class {
             Self::StaleStatus => "stale-status",
             Self::JobWithoutTarget => "job-without-target",
             Self::LockWithoutJob => "lock-without-job",
+            Self::TwoPoints => "two-points",
+            Self::TwoMarkers => "two-markers",
+            Self::SnapshotWithoutRecord => "snapshot-without-record",
+            Self::SnapshotWithoutImage => "snapshot-without-image",
+            Self::VolumeTooSmall => "volume-too-small",
             Self::VolumeWithoutImage => "volume-without-image",
             Self::ImageOfDeletedVolume => "image-of-deleted-volume",
         }
@@ -123,6 +141,8 @@ pub struct Finding {
 pub(crate) enum Repair {
     /// Remove a marker from the volume.
     Marker { backup: Uuid, name: String },
+    /// Remove a snapshot of the volume's that is no marker.
+    Snapshot { name: String },
     /// Remove backups, with their base when the last restore point goes.
     Backups { pool: String, requests: Vec<delete::Request> },
     /// Remove a metadata object.
@@ -139,7 +159,7 @@ impl Repair {
         match self {
             Self::Marker { backup, .. } | Self::Metadata { backup, .. } => vec![*backup],
             Self::Backups { requests, .. } => requests.iter().map(|one| one.reference.backup).collect(),
-            Self::Checksums { .. } => Vec::new(),
+            Self::Checksums { .. } | Self::Snapshot { .. } => Vec::new(),
             Self::Lost { backup, .. } => vec![backup.0],
         }
     }

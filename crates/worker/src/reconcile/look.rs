@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use catalog::backups::Status;
-use catalog::reconcile::{Record, Records};
+use catalog::reconcile::{Named, Record, Records};
 use catalog::{Catalog, VolumeId};
+use chain::scan::Purpose;
 use chain::{BaseRef, scan};
 use rbd::Pool;
 use uuid::Uuid;
@@ -75,20 +76,27 @@ pub(super) async fn look(catalog: &Catalog, places: &Places, volume: Uuid) -> Re
             seen.without_metadata.push(record.id.0);
         }
     }
-    let mut all = named;
+    let mut all = named.backups;
     all.extend(records.backups.iter().map(|record| record.id.0));
     let busy = catalog.was_busy(VolumeId(volume), &all, since).await?;
     Ok((!busy).then_some(Sight { seen, records, proven }))
 }
 
-/// The backups in the names of what was seen.
-fn named(seen: &Seen) -> Vec<Uuid> {
+/// What is in the names of what was seen.
+fn named(seen: &Seen) -> Named {
     let markers = seen.image.iter().flat_map(|image| &image.markers).map(|marker| marker.backup);
     let points = seen.bases.iter().flat_map(|(_, base)| &base.points).map(|point| point.backup);
     let roots = seen.bases.iter().filter_map(|(_, base)| scan::BaseName::parse(&base.name)?.backup);
     let objects = seen.metadata.iter().map(|(_, backup, _)| *backup);
     let all: BTreeSet<Uuid> = markers.chain(points).chain(roots).chain(objects).collect();
-    all.into_iter().collect()
+    let mut named = Named { backups: all.into_iter().collect(), ..Named::default() };
+    for snapshot in seen.image.iter().flat_map(|image| &image.snapshots) {
+        match snapshot.purpose {
+            Purpose::Snapshot(snapshot) => named.snapshots.push(snapshot),
+            Purpose::Copy(volume) => named.copies.push(volume),
+        }
+    }
+    named
 }
 
 /// Whether a backup of the volume claims to be whole, and is ours to look for.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catalog::VolumeId;
 use catalog::jobs::{Job, JobEnd};
 use chain::delete::{delete, remove_marker_named, remove_metadata, sweep_sums};
 use chain::names::volume_image;
@@ -13,11 +14,14 @@ use uuid::Uuid;
 use super::classify::{Known, classify};
 use super::finding::{Finding, Outcome, Repair};
 use super::look::{Places, look};
-use crate::JobError;
 use crate::lease::Held;
+use crate::{JobError, images};
 
 /// Why what was found first was not found again, or not in time.
 pub(super) const BUSY: &str = "a job began on the volume; run this again";
+
+/// Why a snapshot is not removed.
+const CLONED: &str = "it is protected, or something is a clone of it";
 
 /// Looks again, now that the job holds the volume's keys, and repairs what is still there. Returns all that was found
 /// the second time, or nothing where another job waits for the volume.
@@ -75,7 +79,12 @@ async fn apply(held: &Held, places: &Places, budget: &Budget, volume: Uuid, repa
             let (_, any) = places.backups.first_key_value().ok_or_else(no_pool)?;
             let pools = Pools { volumes: places.volumes.clone(), backups: any.clone() };
             if !remove_marker_named(&pools, &volume_image(volume), name).await? {
-                return Err(JobError::Failed("it is protected, or something is a clone of it".to_owned()));
+                return Err(JobError::Failed(CLONED.to_owned()));
+            }
+        }
+        Repair::Snapshot { name } => {
+            if !images::remove_leftover(&places.volumes, VolumeId(volume), name).await? {
+                return Err(JobError::Failed(CLONED.to_owned()));
             }
         }
         Repair::Backups { pool, requests } => {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use catalog::backups::{DRIVER, Status};
-use catalog::reconcile::{Record, Records, VolumeRecord};
-use catalog::{BackupId, Time, VolumeId, volumes};
-use chain::names::base_image;
-use chain::scan::{Base, Mark, Volume};
+use catalog::reconcile::{CopyRecord, Record, Records, SnapshotRecord, VolumeRecord};
+use catalog::{BackupId, SnapshotId, Time, VolumeId, snapshots, volumes};
+use chain::names::{base_image, copy_snapshot, volume_snapshot};
+use chain::scan::{Base, BaseName, InTrash, Mark, Mover, Owner, Purpose, SourceSnapshot, Volume};
+use rbd::Trashed;
 use uuid::Uuid;
 
-use super::classify::{Known, Seen, classify};
+use super::classify::{Known, Seen, classify, trashed};
 use super::finding::{Class, Finding, Outcome, YOUNG};
 
 const VOLUME: Uuid = Uuid::from_u128(1);
@@ -38,6 +39,7 @@ fn record(id: Uuid, status: Status) -> Record {
         changed_at: time(50),
         checksums: false,
         deleted: status == Status::Deleted,
+        completed: false,
     }
 }
 
@@ -64,7 +66,7 @@ fn seen() -> Seen {
 }
 
 fn records(backups: Vec<Record>) -> Records {
-    Records { volume: None, backups, horizon: None }
+    Records { backups, ..Records::default() }
 }
 
 fn look(seen: &Seen, backups: Vec<Record>) -> Vec<Finding> {
@@ -90,7 +92,7 @@ fn no_proofs() -> Vec<Vec<Record>> {
 
 #[test]
 fn a_marker_is_removed_only_with_a_record_of_its_deleted_backup() {
-    let seen = Seen { image: Some(Volume { markers: vec![mark(BACKUP)], lockers: Vec::new() }), ..seen() };
+    let seen = Seen { image: Some(Volume { markers: vec![mark(BACKUP)], ..Volume::default() }), ..seen() };
     assert!(look(&seen, vec![record(BACKUP, Status::Available)]).is_empty());
     assert_eq!(told(&look(&seen, vec![record(BACKUP, Status::Deleted)])), [(Class::MarkerWithoutBackup, true)]);
     for proof in no_proofs() {
@@ -146,6 +148,21 @@ fn a_half_made_base_belongs_to_a_backup_that_failed_or_is_gone() {
 }
 
 #[test]
+fn a_base_whose_backup_was_complete_once_may_be_the_last_copy() {
+    let seen = Seen { bases: vec![base(BACKUP, &[])], ..seen() };
+    let failed = record(BACKUP, Status::Error);
+    let complete = Record { completed: true, ..failed.clone() };
+    assert_eq!(told(&look(&seen, vec![complete.clone()])), [(Class::BaseWithoutPoint, false)]);
+    // of several, one is enough
+    let other = Record { service_metadata: failed.service_metadata.clone(), ..record(OTHER, Status::Error) };
+    assert_eq!(told(&look(&seen, vec![complete, other.clone()])), [(Class::BaseWithoutPoint, false)]);
+    let increment = Record { completed: true, ..other };
+    assert_eq!(told(&look(&seen, vec![failed, increment])), [(Class::BaseWithoutPoint, false)]);
+    // whoever deleted it wanted it gone
+    assert_eq!(told(&look(&seen, vec![record(BACKUP, Status::Deleted)])), [(Class::HalfMadeBase, true)]);
+}
+
+#[test]
 fn what_was_reset_to_error_keeps_its_restore_point() {
     let seen = Seen { bases: vec![base(BACKUP, &[BACKUP])], ..seen() };
     assert!(look(&seen, vec![record(BACKUP, Status::Error)]).is_empty());
@@ -193,7 +210,7 @@ fn a_backup_is_lost_only_in_a_pool_that_is_known_to_be_the_right_one() {
 
 #[test]
 fn what_is_younger_than_a_job_is_told_and_left() {
-    let seen = Seen { image: Some(Volume { markers: vec![mark(BACKUP)], lockers: Vec::new() }), ..seen() };
+    let seen = Seen { image: Some(Volume { markers: vec![mark(BACKUP)], ..Volume::default() }), ..seen() };
     for (horizon, repairable) in [(99, false), (100, false), (101, true)] {
         let records = Records { horizon: Some(time(horizon)), ..records(vec![record(BACKUP, Status::Deleted)]) };
         let found = classify(&seen, &records, &Known::default());
@@ -203,12 +220,113 @@ fn what_is_younger_than_a_job_is_told_and_left() {
 }
 
 #[test]
+fn two_restore_points_and_two_markers_are_told_with_the_odd_one() {
+    let odd = Mark { name: format!("backup.{BACKUP}.snap.124.5"), made: at(124), ..mark(BACKUP) };
+    let image = Volume { markers: vec![mark(BACKUP)], ..Volume::default() };
+    let mut points = Seen { image: Some(image), bases: vec![base(BACKUP, &[BACKUP])], ..seen() };
+    let whole = record(BACKUP, Status::Available);
+    assert!(look(&points, vec![whole.clone()]).is_empty());
+    let mut markers = Seen { image: points.image.clone(), bases: points.bases.clone(), ..seen() };
+
+    points.bases[0].1.points.insert(0, odd.clone());
+    let found = look(&points, vec![whole.clone()]);
+    assert_eq!(told(&found), [(Class::TwoPoints, false)]);
+    let (path, name) = (format!("backups/{}", base_image(VOLUME, BACKUP)), &odd.name);
+    let by_hand = format!("rbd snap rename {path}@{name} {path}@aside.{name}; cindervault verify {BACKUP}");
+    assert_eq!(found[0].by_hand, by_hand, "the other one has the marker's name");
+
+    markers.image.as_mut().unwrap().markers.push(odd.clone());
+    let found = look(&markers, vec![whole.clone()]);
+    assert_eq!(told(&found), [(Class::TwoMarkers, false)]);
+    assert_eq!(found[0].by_hand, format!("rbd snap rm volumes/volume-{VOLUME}@{name}"));
+
+    let both = Seen { image: markers.image, bases: points.bases, ..seen() };
+    assert_eq!(told(&look(&both, vec![whole])), [(Class::TwoMarkers, false), (Class::TwoPoints, false)]);
+    // those of a backup that was deleted are told, and repaired, one by one
+    let gone = look(&both, vec![record(BACKUP, Status::Deleted)]);
+    assert!(gone.iter().all(|one| !matches!(one.class, Class::TwoMarkers | Class::TwoPoints)), "{gone:?}");
+}
+
+/// A volume with a snapshot of its own for each of these purposes.
+fn with_snapshots(purposes: &[Purpose]) -> Seen {
+    let name = |purpose| match purpose {
+        Purpose::Snapshot(id) => volume_snapshot(id),
+        Purpose::Copy(id) => copy_snapshot(id),
+    };
+    let snapshot = |purpose: &Purpose| SourceSnapshot { purpose: *purpose, name: name(*purpose), made: at(100) };
+    let image = Volume { size: 1 << 30, snapshots: purposes.iter().map(snapshot).collect(), ..Volume::default() };
+    Seen { image: Some(image), ..seen() }
+}
+
+#[test]
+fn snapshots_of_a_volume_are_removed_only_when_a_record_says_that_nobody_needs_them() {
+    let volume =
+        VolumeRecord { status: volumes::Status::ErrorDeleting, changed_at: time(1), deleted: false, size_gib: 1 };
+    let none = Records { volume: Some(volume), ..Records::default() };
+    let found = |seen: &Seen, records: &Records| told(&classify(seen, records, &Known::default()));
+    let (made, copy) = (with_snapshots(&[Purpose::Snapshot(OTHER)]), with_snapshots(&[Purpose::Copy(OTHER)]));
+    for seen in [&made, &copy] {
+        assert_eq!(found(seen, &none), [(Class::SnapshotWithoutRecord, false)]);
+        assert_eq!(found(seen, &Records::default()), [], "another's volume");
+    }
+    for (deleted, expected) in [(true, vec![(Class::SnapshotWithoutRecord, true)]), (false, Vec::new())] {
+        let row = SnapshotRecord { id: SnapshotId(OTHER), status: snapshots::Status::Available, deleted };
+        assert_eq!(found(&made, &Records { snapshots: vec![row], ..none.clone() }), expected);
+    }
+    for (being_made, expected) in [(false, vec![(Class::SnapshotWithoutRecord, true)]), (true, Vec::new())] {
+        let row = CopyRecord { id: VolumeId(OTHER), being_made };
+        assert_eq!(found(&copy, &Records { copies: vec![row], ..none.clone() }), expected);
+    }
+}
+
+#[test]
+fn a_snapshot_without_its_image_and_a_volume_that_was_cut_are_told() {
+    let volume = VolumeRecord { status: volumes::Status::Available, changed_at: time(1), deleted: false, size_gib: 1 };
+    let row = |status| SnapshotRecord { id: SnapshotId(OTHER), status, deleted: false };
+    let with = |status| Records { volume: Some(volume.clone()), snapshots: vec![row(status)], ..Records::default() };
+    let found = |seen: &Seen, records: &Records| told(&classify(seen, records, &Known::default()));
+    let whole = with_snapshots(&[]);
+    let expected = [(Class::SnapshotWithoutImage, false)];
+    assert_eq!(found(&whole, &with(snapshots::Status::Available)), expected);
+    assert_eq!(found(&whole, &with(snapshots::Status::Creating)), []);
+    assert_eq!(found(&with_snapshots(&[Purpose::Snapshot(OTHER)]), &with(snapshots::Status::Available)), []);
+    let mut cut = whole;
+    cut.image.as_mut().unwrap().size -= 1;
+    assert_eq!(found(&cut, &with(snapshots::Status::Creating)), [(Class::VolumeTooSmall, false)]);
+}
+
+#[test]
+fn of_the_trash_only_what_a_deletion_moved_there_is_purged() {
+    let (records, strange) = (records(vec![record(BACKUP, Status::Deleted)]), Records::default());
+    let image = Trashed {
+        id: "5".to_owned(),
+        name: base_image(VOLUME, BACKUP),
+        moved_at: at(100),
+        kept_until: at(100),
+        removing: false,
+    };
+    let owner = Owner::Base(BaseName { volume: VOLUME, backup: Some(BACKUP) });
+    let outcome = |mover, image: &Trashed, records| {
+        let found = trashed("backups", &InTrash { owner, mover, image: image.clone() }, records, at(200));
+        (found.outcome, found.left_because)
+    };
+    for mover in [Mover::Deletion, Mover::Removal] {
+        assert_eq!(outcome(mover, &image, &records), (Outcome::WouldRepair, None));
+        assert_eq!(outcome(mover, &image, &strange).0, Outcome::Reported);
+    }
+    assert_eq!(outcome(Mover::Somebody, &image, &records).0, Outcome::Reported);
+    let kept = Trashed { kept_until: at(201), ..image };
+    let because = Some("it is kept there until 1970-01-01T00:03:21Z".to_owned());
+    assert_eq!(outcome(Mover::Deletion, &kept, &records), (Outcome::Reported, because));
+}
+
+#[test]
 fn volumes_and_locks_are_told() {
     let known = Known { fenced: vec!["v2:10.0.0.1:0/77".to_owned()], proven: BTreeSet::new() };
-    let volume = |status, deleted| VolumeRecord { status, changed_at: time(1), deleted };
+    let volume = |status, deleted| VolumeRecord { status, changed_at: time(1), deleted, size_gib: 1 };
     let with = |volume| Records { volume: Some(volume), ..Records::default() };
     let lockers = vec!["10.0.0.1:0/77".to_owned(), "10.0.0.1:0/7".to_owned()];
-    let there = Seen { image: Some(Volume { markers: Vec::new(), lockers }), ..seen() };
+    let there = Seen { image: Some(Volume { size: 1 << 30, lockers, ..Volume::default() }), ..seen() };
     let live = with(volume(volumes::Status::Available, false));
     assert_eq!(told(&classify(&there, &live, &known)), [(Class::StaleLock, false)]);
     assert_eq!(told(&classify(&seen(), &live, &known)), [(Class::VolumeWithoutImage, false)]);
