@@ -13,6 +13,8 @@ impl Errno {
     pub const EXISTS: Self = Self(libc::EEXIST);
     /// In use: watched, protected, or cloned.
     pub const BUSY: Self = Self(libc::EBUSY);
+    /// Somebody else keeps the image's lock for himself, or it was opened for reading.
+    pub const READ_ONLY: Self = Self(libc::EROFS);
     /// What is there can not be read, or what is asked for can not be done.
     pub const IO: Self = Self(libc::EIO);
     /// The image still has snapshots.
@@ -39,6 +41,7 @@ impl fmt::Display for Errno {
             Self::NOT_FOUND => "does not exist",
             Self::EXISTS => "exists already",
             Self::BUSY => "is in use",
+            Self::READ_ONLY => "somebody else keeps its lock, or it is only to be read",
             Self::NOT_EMPTY => "still has snapshots",
             Self::NO_SPACE => "the pool or the cluster is full",
             Self::QUOTA => "the pool's quota is used up",

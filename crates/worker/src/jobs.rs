@@ -5,6 +5,7 @@ mod backup_delete;
 mod backup_import;
 mod backup_restore;
 mod backup_verify;
+mod locked;
 mod metadata;
 mod snapshot;
 mod source_trim;

@@ -1,6 +1,7 @@
 //! Holding a job: its lease is renewed, its progress recorded, and whoever asks for its end is heard.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,8 @@ pub(crate) struct Held {
     lease: Duration,
     /// Cancelled when writes for the job may be in flight for good.
     unsettled: CancellationToken,
+    /// Whether an operation was begun: one that is tried again goes on where it was, as in a later attempt.
+    begun: AtomicBool,
 }
 
 impl Held {
@@ -77,6 +80,7 @@ impl Held {
             step: watch::Sender::default(),
             lease,
             unsettled: CancellationToken::new(),
+            begun: AtomicBool::new(false),
         };
         if cancelled {
             held.stop(Stop::Cancelled);
@@ -113,7 +117,8 @@ impl Held {
     /// That could not be read.
     pub(crate) async fn control(&self, budget: &Budget) -> catalog::Result<Control> {
         let (catalog, job) = (self.catalog.clone(), self.job.clone());
-        let earlier = if job.attempt > 1 { catalog.finished(&job).await? } else { Vec::new() };
+        let again = self.begun.swap(true, Ordering::Relaxed);
+        let earlier = if job.attempt > 1 || again { catalog.finished(&job).await? } else { Vec::new() };
         let entries = earlier.into_iter().map(|Entry { what, up_to, sums }| Finished { what, up_to, sums });
         let journal = Journal { earlier: Finished::join(entries), write: self.journal_writer() };
         let (brake, begun) = (self.brake.clone(), self.step.clone());

@@ -7,6 +7,7 @@ use chain::create::{Created, Request, abandon, create};
 use chain::names::volume_image;
 use chain::{BaseRef, Pools};
 
+use super::locked::Patience;
 use super::{Outcome, Scene, base_of, cancelled, given_up, metadata};
 use crate::JobError;
 use crate::lease::{Held, Stop};
@@ -36,16 +37,27 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId, incremental: b
         // an earlier attempt may have left something
         return undo(scene, held, id, &pools, &request, &JobError::Failed(why)).await;
     }
-    let control = held.control(&scene.budget).await?;
     let made = match given_up(held) {
         Some(error) => Err(error),
-        None => Box::pin(create(&pools, &request, &control)).await.map_err(JobError::from),
+        None => make(scene, held, &pools, &request).await,
     };
     match made {
         Ok(created) => finish(scene, held, id, incremental, &pools, &request, &created).await,
         Err(error) if scene.was_fenced(&error).await => Ok(Outcome::Stopped),
         Err(error) if error.is_interruption() && held.why() != Some(Stop::Cancelled) => Ok(Outcome::Stopped),
         Err(error) => undo(scene, held, id, &pools, &request, &error).await,
+    }
+}
+
+/// Makes the backup, over again while somebody keeps the lock of the volume or of the base.
+async fn make(scene: &Scene, held: &Held, pools: &Pools, request: &Request) -> Result<Created, JobError> {
+    let mut patience = Patience::new(pools, "create the backup again");
+    loop {
+        let control = held.persist(|| held.control(&scene.budget)).await?;
+        match Box::pin(create(pools, request, &control)).await {
+            Ok(created) => return Ok(created),
+            Err(error) => patience.outlast(error, &control).await?,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use chain::BaseRef;
 use chain::delete::{Request, delete};
 use chain::names::volume_image;
 
+use super::locked::Patience;
 use super::{Outcome, Scene, base_of, base_ref, given_up, nothing_to_do};
 use crate::JobError;
 use crate::lease::{Held, Stop};
@@ -37,7 +38,10 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
             }
             Err(error) => return Err(error.into()),
         };
-        delete(&pools, &places(&work), &control).await?;
+        let mut patience = Patience::new(&pools, "delete the backup again");
+        while let Err(error) = delete(&pools, &places(&work), &control).await {
+            patience.outlast(error, &control).await?;
+        }
         Ok(())
     };
     match removed.await {

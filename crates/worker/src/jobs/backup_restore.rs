@@ -3,10 +3,10 @@
 use catalog::messages::Detail;
 use catalog::work::{RestoreWork, RestoredMetadata};
 use catalog::{BackupId, VolumeId};
-use chain::Control;
 use chain::names::volume_image;
 use chain::restore::{Request, restore};
 
+use super::locked::Patience;
 use super::{Outcome, Scene, base_ref, cancelled, given_up, metadata};
 use crate::lease::{Held, Stop};
 use crate::{JobError, images};
@@ -30,8 +30,7 @@ pub(super) async fn run(
         return fail(held, id, volume, Detail::DriverRestoreFailed, &why).await;
     }
     let size = images::bytes(target.size_gib);
-    let control = held.control(&scene.budget).await?;
-    match write(scene, held, &control, &work, volume, new_volume.then_some(size)).await {
+    match write(scene, held, &work, volume, new_volume.then_some(size)).await {
         Ok(restored) => {
             held.persist(|| held.catalog.finish_restore(&held.job, id, volume, &restored)).await?;
             Ok(Outcome::Recorded)
@@ -60,7 +59,6 @@ pub(super) async fn run(
 async fn write(
     scene: &Scene,
     held: &Held,
-    control: &Control,
     work: &RestoreWork,
     volume: VolumeId,
     new_size: Option<u64>,
@@ -74,7 +72,14 @@ async fn write(
     }
     let request =
         Request { reference: base_ref(&work.backup, work.service_metadata.as_deref()), image: volume_image(volume.0) };
-    Box::pin(restore(&pools, &request, control)).await?;
+    let mut patience = Patience::new(&pools, "restore it again");
+    loop {
+        let control = held.persist(|| held.control(&scene.budget)).await?;
+        match Box::pin(restore(&pools, &request, &control)).await {
+            Ok(_) => break,
+            Err(error) => patience.outlast(error, &control).await?,
+        }
+    }
     match chain::metadata::read(&pools.backups, work.backup.id.0).await {
         Ok(stored) => Ok(stored.as_ref().map(metadata::restored).unwrap_or_default()),
         // the data is right without, and would be written again to no other end
