@@ -32,7 +32,7 @@ def test_a_backup_that_has_lost_its_checksums_is_not_restored(tenant, chain):
     held = chain.content.copy()
     chain.lose_sums(full)
     tenant.api.post(f"/backups/{full}/restore", {"restore": {"volume_id": chain.volume}}).expect(202)
-    chain.must_be_damaged(full, "made with checksums, and they are missing")
+    chain.must_be_damaged(full, "it was made with them, and they are missing")
     until(lambda: tenant.api.status("volume", chain.volume), lambda seen: seen == "error_restoring", "the restore")
     chain.backups["as it was"] = held
     chain.must_hold(chain.volume, "as it was")

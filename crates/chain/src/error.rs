@@ -104,11 +104,22 @@ pub enum Error {
         /// Its size when it was made, bytes.
         expected: u64,
     },
+    /// What is written to a volume does not stay there: most likely its object map does not know of an object.
+    #[error(
+        "{image} still differs from the backup at byte {offset} after that was written: most likely its object map is \
+         wrong, which `rbd object-map rebuild {image}` mends; restore again"
+    )]
+    NotMended {
+        /// `pool/image`.
+        image: String,
+        /// Where the first difference begins, bytes, a multiple of 4 MiB.
+        offset: u64,
+    },
     /// A disk can not read what it holds, and has no other copy.
     #[error("the backup is damaged: its data can not be read ({0})")]
     Unreadable(rbd::Error),
     /// The recorded checksums can not be read.
-    #[error("the checksums {key} of {image} can not be read: {reason}")]
+    #[error("the backup's checksums can not be read: {reason} ({key}, {image})")]
     BadSums {
         /// `pool/image`.
         image: String,

@@ -162,7 +162,7 @@ pub(crate) async fn sweep(base: &Image, kept: &[Uuid]) -> Result<()> {
 
 /// What is said of a backup that was made with checksums and has none any more.
 pub(crate) fn missing(base: &Image, backup: Uuid) -> Error {
-    let reason = "the backup was made with checksums, and they are missing".to_owned();
+    let reason = "it was made with them, and they are missing".to_owned();
     Error::BadSums { image: base.path().to_owned(), key: index_key(backup), reason }
 }
 
