@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use chain::names::{legacy_base_image, volume_image};
-use chain::{BaseRef, Error, delete};
+use chain::scan::{self, Mover};
+use chain::{BaseRef, Error, delete, mutation};
+use fail_points::Point;
 use rbd::Features;
 use uuid::Uuid;
 
-use crate::cluster::Ceph;
+use crate::cluster::{Ceph, rbd};
 use crate::interrupt::{Interruption, undisturbed};
 use crate::world::{MIB, World, noise, side_by_side};
 
@@ -215,4 +217,26 @@ async fn a_marker_that_somebody_protected_does_not_keep_the_backup() {
     image.close().await;
     assert!(deleted.unwrap().base);
     world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_deletion_moves_to_the_trash_says_so() {
+    let ceph = Ceph::shared().await;
+    let pool = &ceph.pools.volumes;
+    let names = [(); 2].map(|()| volume_image(Uuid::new_v4()));
+    for name in &names {
+        mutation::create_image(Point::CreateVolume, pool, name, MIB, None).await.unwrap();
+    }
+    // a guest that has just written has the lock, too
+    let held = ceph.guest.open(&names[0]).await.unwrap();
+    held.write(0, vec![1; 512].into()).await.unwrap();
+    mutation::trash_image(Point::TrashImage, pool, &names[0]).await.unwrap();
+    held.close().await;
+    rbd(&["trash", "mv", &format!("{}/{}", pool.name(), names[1])]).await;
+    let seen = scan::trashed(pool).await.unwrap();
+    for (name, mover) in names.iter().zip([Mover::Deletion, Mover::Somebody]) {
+        let found = seen.iter().find(|one| one.image.name == *name).unwrap();
+        assert_eq!(found.mover, mover, "{found:?}");
+        mutation::purge_image(Point::RemoveVolume, pool, &found.image.id).await.unwrap();
+    }
 }
