@@ -23,3 +23,4 @@ mod transfers;
 mod transport;
 mod types;
 mod volumes;
+mod volumes_change;
