@@ -4,21 +4,18 @@
 //! volume, in the same pool, made by our driver. What only a name says is ours may be Cinder's, or another
 //! installation's: it is told, and never touched.
 
+mod base;
+mod volume;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-use catalog::backups::Status;
 use catalog::reconcile::{Record, Records};
-use catalog::snapshots;
-use chain::BaseRef;
-use chain::delete::Request;
-use chain::names::{metadata_object, volume_image, volume_snapshot};
-use chain::scan::{Base, BaseName, InTrash, Mark, Mover, Owner, Purpose, Volume};
+use chain::names::metadata_object;
+use chain::scan::{Base, InTrash, Mark, Mover, Owner, Volume};
 use uuid::Uuid;
 
 use super::finding::{Age, Class, Finding, Repair};
-use crate::images;
-use crate::jobs::base_of;
 
 /// What was seen on Ceph of a volume and its backups.
 #[derive(Debug, Default)]
@@ -171,154 +168,6 @@ impl<'a> Look<'a> {
         Whose::Gone(record)
     }
 
-    fn volume(&self, found: &mut Vec<Finding>) {
-        let (pool, volume) = (&self.seen.volumes_pool, self.seen.volume);
-        let path = format!("{pool}/{}", volume_image(volume));
-        let Some(image) = &self.seen.image else {
-            if let Some(record) = &self.records.volume
-                && !record.deleted
-                && has_image(record.status)
-            {
-                found.push(Finding::left(
-                    Class::VolumeWithoutImage,
-                    format!("volume {volume}"),
-                    format!("it is {}, and there is no image {path}", record.status),
-                    format!("openstack volume set --state error {volume}"),
-                    "what became of it can not be told",
-                ));
-            }
-            return;
-        };
-        if self.records.volume.as_ref().is_some_and(|record| record.deleted) {
-            found.push(Finding::left(
-                Class::ImageOfDeletedVolume,
-                path.clone(),
-                format!("volume {volume} is recorded as deleted"),
-                format!("rbd snap purge {path} && rbd rm {path}"),
-                "data of a user is never removed without being asked for",
-            ));
-        }
-        for marker in &image.markers {
-            self.marker(&path, marker, found);
-        }
-        self.two_markers(&path, &image.markers, found);
-        self.source_snapshots(&path, image, found);
-        self.size(&path, image, found);
-        self.lockers(&path, &image.lockers, found);
-    }
-
-    fn marker(&self, path: &str, marker: &Mark, found: &mut Vec<Finding>) {
-        let what = format!("{path}@{}", marker.name);
-        let by_hand = format!("rbd snap rm {what}");
-        let class = Class::MarkerWithoutBackup;
-        match self.owner(marker.backup, None) {
-            Whose::Live(_) => {}
-            Whose::Gone(_) => {
-                let why = format!("backup {} was deleted", marker.backup);
-                let repair = Repair::Marker { backup: marker.backup, name: marker.name.clone() };
-                found.push(Finding::repairable(class, what, why, by_hand, repair, self.age(marker.made)));
-            }
-            Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
-        }
-    }
-
-    /// Snapshots that the volume source makes. Where it has no record of the volume it has not made them.
-    fn source_snapshots(&self, path: &str, image: &Volume, found: &mut Vec<Finding>) {
-        let Some(volume) = &self.records.volume else { return };
-        for snapshot in &image.snapshots {
-            let what = format!("{path}@{}", snapshot.name);
-            let by_hand = format!("rbd snap unprotect {what}; rbd snap rm {what}");
-            let class = Class::SnapshotWithoutRecord;
-            let why = match snapshot.purpose {
-                Purpose::Snapshot(id) => match self.records.snapshots.iter().find(|record| record.id.0 == id) {
-                    Some(record) if !record.deleted => continue,
-                    Some(_) => Ok(format!("snapshot {id} was deleted")),
-                    None => Err(format!("no record was ever made here of snapshot {id} of this volume")),
-                },
-                Purpose::Copy(id) => match self.records.copies.iter().find(|record| record.id.0 == id) {
-                    Some(record) if record.being_made => continue,
-                    Some(_) => Ok(format!("volume {id} is no longer being made from it")),
-                    None => Err(format!("no record was ever made here of a volume {id} that is a copy of this one")),
-                },
-            };
-            found.push(match why {
-                Ok(why) => {
-                    let repair = Repair::Snapshot { name: snapshot.name.clone() };
-                    Finding::repairable(class, what, why, by_hand, repair, self.age(snapshot.made))
-                }
-                Err(why) => Finding::left(class, what, why, by_hand, NOT_OURS),
-            });
-        }
-        for record in self.records.snapshots.iter().filter(|record| !record.deleted && !volume.deleted) {
-            let there = image.snapshots.iter().any(|one| one.purpose == Purpose::Snapshot(record.id.0));
-            if !there && record.status == snapshots::Status::Available {
-                found.push(Finding::left(
-                    Class::SnapshotWithoutImage,
-                    format!("snapshot {}", record.id),
-                    format!("it is available, and {path} has no {}", volume_snapshot(record.id.0)),
-                    format!("openstack volume snapshot set --state error {}", record.id),
-                    "what became of it can not be told",
-                ));
-            }
-        }
-    }
-
-    fn size(&self, path: &str, image: &Volume, found: &mut Vec<Finding>) {
-        let Some(record) = self.records.volume.as_ref().filter(|record| !record.deleted) else { return };
-        if image.size < images::bytes(record.size_gib) && has_image(record.status) {
-            found.push(Finding::left(
-                Class::VolumeTooSmall,
-                format!("volume {}", self.seen.volume),
-                format!("it has {} GiB, and {path} has {} bytes", record.size_gib, image.size),
-                format!("rbd resize --size {}G {path}", record.size_gib),
-                "whether its end was cut off can not be told",
-            ));
-        }
-    }
-
-    /// Restore points of live backups that have another one beside them: which of them is the backup can not be told
-    /// from their names, and nothing is restored or deleted until it is told.
-    fn two_points(&self, pool: &str, base: &Base, path: &str, found: &mut Vec<Finding>) {
-        let markers = self.seen.image.iter().flat_map(|image| &image.markers);
-        let markers: Vec<&str> = markers.map(|marker| marker.name.as_str()).collect();
-        for (backup, names) in self.doubled(&base.points, Some(pool)) {
-            // made together, they have one name; where the marker is gone, the older is what no accident has made
-            let keep = names.iter().find(|name| markers.contains(name)).unwrap_or(&names[0]);
-            let aside = names.iter().filter(|name| *name != keep);
-            let aside: Vec<String> =
-                aside.map(|name| format!("rbd snap rename {path}@{name} {path}@aside.{name}")).collect();
-            found.push(Finding::left(
-                Class::TwoPoints,
-                format!("backup {backup}"),
-                format!("{path} has {} restore points of it: {}", names.len(), names.join(", ")),
-                format!("{}; cindervault verify {backup}", aside.join("; ")),
-                "it can not be told which is right",
-            ));
-        }
-    }
-
-    /// Markers of live backups that have another one beside them: no increment can be made to such a backup, and it can
-    /// not be deleted.
-    fn two_markers(&self, path: &str, markers: &[Mark], found: &mut Vec<Finding>) {
-        let points: Vec<&Mark> = self.seen.bases.iter().flat_map(|(_, base)| &base.points).collect();
-        for (backup, names) in self.doubled(markers, None) {
-            let surplus = names.iter().filter(|name| !points.iter().any(|point| point.name == **name));
-            let surplus: Vec<String> = surplus.map(|name| format!("rbd snap rm {path}@{name}")).collect();
-            found.push(Finding::left(
-                Class::TwoMarkers,
-                format!("backup {backup}"),
-                format!("{path} has {} markers of it: {}", names.len(), names.join(", ")),
-                // where each has its restore point there are two of those as well
-                if surplus.is_empty() {
-                    "set a restore point of it aside first".to_owned()
-                } else {
-                    surplus.join("; ")
-                },
-                "it can not be told which is right",
-            ));
-        }
-    }
-
     /// The live backups that several of these name, with their names, oldest first.
     fn doubled<'m>(&self, marks: &'m [Mark], pool: Option<&str>) -> BTreeMap<Uuid, Vec<&'m str>> {
         let mut names: BTreeMap<Uuid, Vec<&str>> = BTreeMap::new();
@@ -340,147 +189,6 @@ impl<'a> Look<'a> {
                     "Ceph breaks it for whoever writes next",
                 ));
             }
-        }
-    }
-
-    fn base(&self, pool: &str, base: &Base, found: &mut Vec<Finding>) {
-        let path = format!("{pool}/{}", base.name);
-        self.lockers(&path, &base.lockers, found);
-        let owners: Vec<(&Mark, Whose<'_>)> =
-            base.points.iter().map(|point| (point, self.owner(point.backup, Some(pool)))).collect();
-        let claims: Vec<&Record> = self.claims(pool, base);
-        let live = owners.iter().any(|(_, owner)| matches!(owner, Whose::Live(_)));
-        let wanted = live || claims.iter().any(|record| record.status != Status::Error);
-        if !wanted && claims.is_empty() {
-            return found.push(self.unclaimed(pool, base, &path, &owners));
-        }
-        if !wanted && base.points.is_empty() {
-            return found.push(self.without_points(pool, base, &path, &claims));
-        }
-        self.two_points(pool, base, &path, found);
-        for (point, owner) in owners {
-            let what = format!("{path}@{}", point.name);
-            let by_hand = format!("rbd snap rm {what}");
-            let class = Class::PointWithoutBackup;
-            match owner {
-                Whose::Live(_) => {}
-                Whose::Gone(record) => {
-                    let why = format!("backup {} was deleted", point.backup);
-                    let repair = Repair::Backups { pool: pool.to_owned(), requests: vec![request(record, &base.name)] };
-                    found.push(Finding::repairable(class, what, why, by_hand, repair, self.age(point.made)));
-                }
-                Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
-            }
-        }
-        if live && !self.lost_sums(pool, base, &path, found) && !base.unneeded_sums.is_empty() {
-            let keys = base.unneeded_sums.join(" ");
-            let repair = Repair::Checksums { pool: pool.to_owned(), base: base.name.clone() };
-            found.push(Finding::repairable(
-                Class::UnneededChecksums,
-                path.clone(),
-                format!("{} of its checksums belong to no restore point on it", base.unneeded_sums.len()),
-                format!("for key in {keys}; do rbd image-meta remove {path} $key; done"),
-                repair,
-                Age { made: None, horizon: self.horizon }, // no time is kept with them, and no job is at this chain
-            ));
-        }
-    }
-
-    /// Tells which live backups were made with checksums and have none any more. Returns whether there are any: what they
-    /// need of what is left can not be told.
-    fn lost_sums(&self, pool: &str, base: &Base, path: &str, found: &mut Vec<Finding>) -> bool {
-        let before = found.len();
-        for backup in &base.without_sums {
-            if let Whose::Live(record) = self.owner(*backup, Some(pool))
-                && record.checksums
-            {
-                found.push(Finding::left(
-                    Class::BackupWithoutChecksums,
-                    format!("backup {backup}"),
-                    format!("it was made with checksums, and {path} has no index of them"),
-                    format!("cindervault verify {backup}, and make a full backup of the volume"),
-                    "whether its data is right can not be told any more",
-                ));
-            }
-        }
-        found.len() > before
-    }
-
-    /// The live records that say that their backup is in this image, or that the image is named after.
-    fn claims(&self, pool: &str, base: &Base) -> Vec<&'a Record> {
-        let named = BaseName::parse(&base.name).and_then(|name| name.backup);
-        let legacy = named.is_none();
-        let claims = |record: &&Record| {
-            let placed = record.placed().and_then(base_of);
-            !record.deleted
-                && record.volume_id.0 == self.seen.volume
-                && record.container.as_deref().is_none_or(|container| container == pool)
-                && (named == Some(record.id.0) || placed.as_ref() == Some(&base.name) || (legacy && placed.is_none()))
-        };
-        self.records.backups.iter().filter(claims).collect()
-    }
-
-    /// A base that no live record claims.
-    fn unclaimed(&self, pool: &str, base: &Base, path: &str, owners: &[(&Mark, Whose<'_>)]) -> Finding {
-        let empty = base.points.is_empty();
-        let class = if empty { Class::HalfMadeBase } else { Class::BaseWithoutBackup };
-        let by_hand = format!("rbd snap purge {path} && rbd rm {path}");
-        let left = |why: String, because: &str| Finding::left(class, path.to_owned(), why, by_hand.clone(), because);
-        let Some(root) = BaseName::parse(&base.name).and_then(|name| name.backup) else {
-            return left("no live backup can be in it".to_owned(), "images of old releases may be shared");
-        };
-        let mut requests = Vec::new();
-        let root_owner = self.owner(root, Some(pool));
-        for owner in owners.iter().map(|(_, owner)| owner).chain([&root_owner]) {
-            match owner {
-                Whose::Gone(record) => requests.push(request(record, &base.name)),
-                Whose::Live(record) => return left(format!("backup {} may be in it", record.id), NOT_OURS),
-                Whose::Unknown(why) => return left(why.clone(), NOT_OURS),
-            }
-        }
-        let why = if empty {
-            format!("it has no restore point, and backup {root} was deleted")
-        } else {
-            format!("all of its {} backups were deleted", base.points.len())
-        };
-        if !base.foreign.is_empty() {
-            return left(why, &format!("it has snapshots that are no backups: {}", base.foreign.join(", ")));
-        }
-        let newest = base.points.iter().map(|point| point.made).chain([base.made]).max();
-        let age = Age { made: newest, horizon: self.horizon };
-        let repair = Repair::Backups { pool: pool.to_owned(), requests };
-        Finding::repairable(class, path.to_owned(), why, by_hand, repair, age)
-    }
-
-    /// A base without restore points that only backups claim which are `error`: half made where none of them was ever
-    /// complete. Of one that was the head may be the last copy, whoever removed its restore point.
-    fn without_points(&self, pool: &str, base: &Base, path: &str, claims: &[&Record]) -> Finding {
-        if let Some(record) = claims.iter().find(|record| record.completed) {
-            let backup = record.id;
-            return Finding::left(
-                Class::BaseWithoutPoint,
-                path.to_owned(),
-                format!("it has no restore point, and backup {backup}, which is error, was complete once"),
-                format!("rbd export {path} FILE, to keep what it holds; then openstack volume backup delete {backup}"),
-                "its head may hold the only copy",
-            );
-        }
-        let class = Class::HalfMadeBase;
-        let by_hand = format!("rbd rm {path}");
-        let why = "it has no restore point, and its backup is error".to_owned();
-        let root = BaseName::parse(&base.name).and_then(|name| name.backup);
-        // what our worker writes down before it makes the image; a plain copy of an old release never has it
-        let maker = claims.iter().find(|record| {
-            Some(record.id.0) == root
-                && record.is_ours()
-                && record.service_metadata.as_deref().and_then(base_of).as_ref() == Some(&base.name)
-        });
-        match maker {
-            Some(record) if claims.len() == 1 && base.foreign.is_empty() => {
-                let repair = Repair::Backups { pool: pool.to_owned(), requests: vec![request(record, &base.name)] };
-                Finding::repairable(class, path.to_owned(), why, by_hand, repair, self.age(base.made))
-            }
-            _ => Finding::left(class, path.to_owned(), why, by_hand, "it may be a copy that an old release made"),
         }
     }
 
@@ -531,28 +239,3 @@ impl<'a> Look<'a> {
 
 /// Why something is never touched.
 const NOT_OURS: &str = "it can not be proved to be ours: it may be Cinder's or another installation's";
-
-/// Whether a volume with this status has an image.
-fn has_image(status: catalog::volumes::Status) -> bool {
-    use catalog::volumes::Status as S;
-    matches!(
-        status,
-        S::Available | S::InUse | S::BackingUp | S::RestoringBackup | S::Extending | S::Attaching | S::Detaching
-    )
-}
-
-/// What `chain` removes of a backup that is gone, or has failed, in this image.
-fn request(record: &Record, base: &str) -> Request {
-    Request {
-        reference: BaseRef {
-            backup: record.id.0,
-            volume: record.volume_id.0,
-            base: Some(base.to_owned()),
-            snapshot: record.snapshot_id.map(|id| id.0),
-            checksums: record.checksums,
-        },
-        image: volume_image(record.volume_id.0),
-        sole_legacy: false,
-        failed: true,
-    }
-}
