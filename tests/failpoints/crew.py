@@ -18,6 +18,8 @@ from .case import ACTIONS, Case, dry_run, run
 from .cell import Cell
 from .scenario import Scenario
 
+ATTEMPTS = 5  # at what a scenario is sure of
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -55,10 +57,15 @@ class Crew:
         return self.outcomes
 
     def _do(self, scenario: Scenario, case: Case | None) -> bool:
+        """What the scenario is sure of takes more than one attempt where the machine is so slow that a lease runs out."""
         if case:
-            return run(scenario, case)
-        self.passed[type(scenario)] = dry_run(scenario)
-        return True
+            attempts = (run(scenario, case) for _ in range(ATTEMPTS if case.point in scenario.sure_of else 1))
+            return any(attempts)
+        for _ in range(ATTEMPTS):
+            passed = self.passed[type(scenario)] = dry_run(scenario)
+            if set(scenario.sure_of) <= set(passed):
+                return True
+        raise AssertionError(f"{set(scenario.sure_of) - set(passed)} were not passed in {ATTEMPTS} attempts")
 
     def _cases(self, scenarios: list[type[Scenario]]) -> list[Case]:
         """Those of the scenarios that were asked for, whose dry runs are done."""
