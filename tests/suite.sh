@@ -7,6 +7,9 @@ suite=$1 results=$2 began=$SECONDS
 export LAB_DIR=$LAB_DIR-$suite
 said=$(mktemp)
 pytest=${VENV:-.venv}/bin/pytest
+# A Postgres that is stopped for a while must not find its port taken by the other suite's.
+PG_PORT=${PG_PORT:-$((15000 + $(printf %s "$suite" | cksum | cut -d' ' -f1) % 1000))}
+export PG_PORT
 
 # The tests' databases live for seconds: nothing is gained by forcing them to the disk.
 in_lab() { PG_FSYNC=off tests/lab/lab.py run "$@"; }
