@@ -73,7 +73,7 @@ class Person(threading.Thread):
     # ---- asking
 
     def ask(self, method: str, path: str, body: Any = None, look: Callable[[], Any] | None = None) -> Any:
-        """The answer, from whichever API gives one. Where a connection broke, `look` says whether it was done."""
+        """The answer, from whichever API gives one. Where there was none, `look` says whether it was done all the same."""
         broken = False
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -85,6 +85,7 @@ class Person(threading.Thread):
             except RequestFailed as failure:
                 if failure.status != 503:
                     raise
+                broken = True  # Postgres may have died with the answer to a commit
             except (OSError, http.client.HTTPException):
                 api.connection.close()
                 broken = True
