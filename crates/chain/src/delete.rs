@@ -271,6 +271,10 @@ async fn remove_marker(pools: &Pools, request: &Request) -> Result<bool> {
     let backup = request.reference.backup;
     let ours = |name: &str| Marker::parse(name).is_some_and(|marker| marker.backup() == backup);
     let finished = mutation::finish_removals(Point::RemoveMarker, &pools.volumes, &request.image, &seen, ours).await?;
-    let Some(marker) = only_marker(&seen, &snapshots, backup)? else { return Ok(finished > 0) };
-    remove_marker_named(pools, &request.image, &marker.name).await
+    let mut removed = finished > 0;
+    // whoever made a second one: all of them mark this backup, and nothing has to be told apart
+    for (_, marker) in markers(&snapshots).filter(|(marker, _)| marker.backup() == backup) {
+        removed |= remove_marker_named(pools, &request.image, &marker.name).await?;
+    }
+    Ok(removed)
 }

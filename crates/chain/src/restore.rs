@@ -26,7 +26,7 @@ use crate::mend::{Mend, Mended};
 use crate::mutation;
 use crate::names::volume_snapshot;
 use crate::pipeline::Part;
-use crate::point::{BaseRef, RestorePoint, only_marker, still_there};
+use crate::point::{BaseRef, RestorePoint, markers, still_there};
 
 /// What is to be restored, and onto what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,10 @@ pub(crate) async fn marked_at(
 ) -> Result<Option<Snapshot>> {
     let Some(point) = point else { return Ok(None) };
     let snapshots = held.snapshots().await?;
-    let marker = only_marker(held, &snapshots, reference.backup)?.filter(|marker| marker.name == point);
+    // another one that somebody made has another name
+    let mut own =
+        markers(&snapshots).filter(|(marker, _)| marker.backup() == reference.backup).map(|(_, snapshot)| snapshot);
+    let marker = own.find(|marker| marker.name == point);
     let source = reference.snapshot.map(|id: Uuid| volume_snapshot(id));
     let found = marker.or_else(|| snapshots.iter().find(|snapshot| Some(&snapshot.name) == source.as_ref()));
     // a size that differs would mean that one of the two is not what its name says

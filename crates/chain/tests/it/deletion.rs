@@ -240,3 +240,24 @@ async fn what_a_deletion_moves_to_the_trash_says_so() {
         mutation::purge_image(Point::RemoveVolume, pool, &found.image.id).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_marker_is_in_nobodys_way_and_goes_with_its_backup() {
+    let mut world = World::with_volume(5 * MIB).await;
+    world.write(0, 0, noise(1, MIB)).await;
+    let made = world.full(0).await;
+    let twin = format!("backup.{}.snap.1.5", world.backups[made].reference.backup);
+    let image = world.open(0).await;
+    image.create_snapshot(&twin).await.unwrap();
+
+    world.verify(made).await.unwrap();
+    world.write(0, 0, noise(2, MIB)).await;
+    let restored = world.restore_onto(made, 0, None).await;
+    assert_eq!(restored.plan, chain::restore::Plan::Repair, "the marker is the one that has the restore point's name");
+
+    world.delete(made).await.unwrap();
+    assert_eq!(image.snapshots().await.unwrap(), []);
+    image.close().await;
+    world.check().await;
+    world.finish().await;
+}
