@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import zlib
 from pathlib import Path
 
 from conformance.server import Lab, Server
@@ -35,7 +36,9 @@ class Town(Server):
         self.processes: dict[str, subprocess.Popen] = {}
         self.lock = threading.Lock()
         with one_start_at_a_time():
-            free = (port for port in range(FIRST_PORT, 65536) if port_is_free(port))
+            # an API that was killed must not find its port taken by another campaign's
+            first = FIRST_PORT + 10 * (zlib.crc32(str(lab.dir).encode()) % 1000)
+            free = (port for port in range(first, 65536) if port_is_free(port))
             self.ports = {api: next(free) for api in APIS}
             self.port = self.ports[APIS[0]]
             self.write_conf()

@@ -110,6 +110,7 @@ pub(super) fn trashed(pool: &str, trashed: &InTrash, records: &Records, now: Sys
     if image.kept_until > now {
         let until =
             jiff::Timestamp::try_from(image.kept_until).map_or_else(|_| "later".to_owned(), |at| at.to_string());
+        let by_hand = format!("rbd trash rm --force {pool}/{}", image.id);
         return Finding::left(class, what, why, by_hand, &format!("it is kept there until {until}"));
     }
     let age = Age { made: Some(image.moved_at), horizon: records.horizon.map(|at| at.timestamp().into()) };
