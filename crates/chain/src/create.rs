@@ -50,6 +50,9 @@ pub struct Request {
     pub snapshot: Option<Uuid>,
     /// Backups of this volume that may serve as the parent, best first; empty for a full backup.
     pub parents: Vec<BaseRef>,
+    /// Images besides those of the parents in which an earlier attempt may have committed: those of backups that were
+    /// parents then and are none any more.
+    pub places: Vec<String>,
     /// Whether checksums are recorded.
     pub checksums: bool,
     /// The volume's metadata, stored beside the data.
@@ -105,6 +108,7 @@ struct Start {
 /// The volume's image or snapshot is gone, Ceph failed, or the operation was interrupted.
 pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Result<Created> {
     control.step(Step::Plan).await?;
+    request.metadata.check()?; // not after all of the data was copied
     // a volume snapshot is only read; a marker has to be made, which needs a handle that may write
     let open_source = open_volume(&pools.volumes, &request.image, request.snapshot.is_some());
     // the first candidate is most often the one that is taken: looked for meanwhile
@@ -280,11 +284,12 @@ fn own(request: &Request) -> BaseRef {
     BaseRef { backup, volume, base: None, snapshot, checksums: false }
 }
 
-/// The images that may hold something of the backup: its own, and those of the possible parents. One whose
-/// record names a strange image is none (it is passed over when the parent is chosen).
+/// The images that may hold something of the backup: its own, those of the possible parents, and those of what was a
+/// parent earlier. One whose record names a strange image is none (it is passed over when the parent is chosen).
 fn bases_of(request: &Request) -> Vec<String> {
     let mut bases = vec![base_image(request.volume, request.backup)];
-    for name in request.parents.iter().filter_map(|parent| parent.names().ok()).flatten() {
+    let earlier = request.places.iter().map(|base| BaseRef { base: Some(base.clone()), ..own(request) });
+    for name in request.parents.iter().cloned().chain(earlier).filter_map(|parent| parent.names().ok()).flatten() {
         if !bases.contains(&name) {
             bases.push(name);
         }
@@ -359,7 +364,12 @@ async fn choose_start(
         };
         let point = match found {
             Ok(point) => point,
-            Err(error @ (Error::NoBase { .. } | Error::NoRestorePoint { .. } | Error::StrangeBase { .. })) => {
+            Err(
+                error @ (Error::NoBase { .. }
+                | Error::NoRestorePoint { .. }
+                | Error::StrangeBase { .. }
+                | Error::AmbiguousRestorePoint { .. }),
+            ) => {
                 tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
                 continue;
             }
@@ -367,7 +377,14 @@ async fn choose_start(
         };
         // a plain copy has no point from which a difference could be taken
         let (Some(snapshot), Some(id)) = (point.snapshot.clone(), point.snapshot_id) else { continue };
-        let marked = only_marker(source, &on_volume, parent.backup)?;
+        let marked = match only_marker(source, &on_volume, parent.backup) {
+            Ok(marked) => marked,
+            // which of them is the right one can not be told
+            Err(error) => {
+                tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
+                continue;
+            }
+        };
         let from = marked.or_else(|| {
             let name = volume_snapshot(parent.snapshot?);
             on_volume.iter().find(|snapshot| snapshot.name == name)

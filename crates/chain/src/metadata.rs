@@ -27,6 +27,14 @@ pub struct VolumeMetadata {
 }
 
 impl VolumeMetadata {
+    /// Whether an object can carry it.
+    ///
+    /// # Errors
+    /// It is too large ([`Error::MetadataTooLarge`]).
+    pub(crate) fn check(&self) -> Result<()> {
+        self.encode().map(drop)
+    }
+
     fn encode(&self) -> Result<Vec<u8>> {
         let mut object = Map::new();
         object.insert("version".to_owned(), VERSION.into());

@@ -21,6 +21,9 @@ pub struct BackupWork {
     pub source_ready: bool,
     /// Backups that may be the parent, best first; empty for a full backup.
     pub parents: Vec<Parent>,
+    /// For an increment, where an earlier attempt may have put it: the `service_metadata` of every backup that may
+    /// have been its parent since it was asked for, also of those that were deleted since.
+    pub places: Vec<String>,
 }
 
 /// A backup that may be the parent of an increment.
@@ -89,7 +92,11 @@ impl Catalog {
             None => volume.as_ref().is_some_and(|volume| volume.status == volumes::Status::BackingUp),
             Some(snapshot) => snapshot_status(&mut tx, snapshot).await? == Some(snapshots::Status::BackingUp),
         };
-        let parents = if incremental { parents_of(&mut tx, &backup).await? } else { Vec::new() };
+        let (parents, places) = if incremental {
+            (parents_of(&mut tx, &backup).await?, places_of(&mut tx, &backup).await?)
+        } else {
+            (Vec::new(), Vec::new())
+        };
         if parents.is_empty() {
             // known from here on, so that a backup of ours that fails is never looked for in an image that an
             // old release may have made (format spec 5.5)
@@ -100,7 +107,7 @@ impl Catalog {
                 .await?;
         }
         transaction::commit(Point::BeginBackup, tx).await?;
-        Ok(Some(BackupWork { backup, volume, source_ready, parents }))
+        Ok(Some(BackupWork { backup, volume, source_ready, parents, places }))
     }
 
     /// Records that a backup was made. Returns whether it was recorded: `false` when the row was changed or the job
@@ -268,5 +275,27 @@ async fn parents_of(tx: &mut PgConnection, backup: &Backup) -> Result<Vec<Parent
     .bind(backup.id)
     .bind(backup.parent_id)
     .fetch_all(tx)
+    .await?)
+}
+
+/// The `service_metadata` of the backups in whose images an attempt at this one may have made its restore point: of
+/// all that may have been its parent at any time since it was asked for. One that was deleted between two attempts is
+/// no candidate any more, and its image may hold what the first attempt has committed.
+pub(super) async fn places_of(tx: &mut PgConnection, backup: &Backup) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar(
+        "SELECT DISTINCT COALESCE(b.service_metadata, p.service_metadata) AS place
+           FROM (SELECT * FROM backups WHERE volume_id = $1 AND deleted_at IS NULL
+                 UNION ALL
+                 SELECT * FROM backups WHERE volume_id = $1 AND deleted_at >= $4) AS b
+           LEFT JOIN backups AS p ON p.id = b.parent_id
+          WHERE b.container IS NOT DISTINCT FROM $2 AND b.id <> $3
+            AND COALESCE(b.service_metadata, p.service_metadata) IS NOT NULL
+          ORDER BY place",
+    )
+    .bind(backup.volume_id)
+    .bind(&backup.container)
+    .bind(backup.id)
+    .bind(backup.created_at)
+    .fetch_all(&mut *tx)
     .await?)
 }

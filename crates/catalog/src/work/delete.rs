@@ -2,7 +2,7 @@
 
 use fail_points::Point;
 
-use super::backup::backup_message;
+use super::backup::{backup_message, places_of};
 use super::{backup_row, reason};
 use crate::backups::{Backup, Status};
 use crate::jobs::{self, Job, JobEnd};
@@ -20,8 +20,8 @@ pub struct DeleteWork {
     pub unplaced: bool,
     /// Whether it failed like that.
     pub failed: bool,
-    /// For one that is `unplaced`, the `service_metadata` of the volume's other backups, one of which an attempt may
-    /// have chosen as its parent.
+    /// For one that is `unplaced`, the `service_metadata` of the volume's other backups, deleted ones included, one of
+    /// which an attempt may have chosen as its parent.
     pub elsewhere: Vec<String>,
     /// Whether no other live backup of the volume could live in the legacy base image (format spec 5.3 c).
     pub sole_legacy: bool,
@@ -58,19 +58,7 @@ impl Catalog {
         .await?;
         let unplaced = own.is_none();
         let failed = unplaced && backup.fail_reason.is_some();
-        let elsewhere = if unplaced {
-            sqlx::query_scalar(
-                "SELECT DISTINCT service_metadata FROM backups
-                  WHERE volume_id = $1 AND id <> $2 AND deleted_at IS NULL AND service_metadata IS NOT NULL
-                  ORDER BY service_metadata",
-            )
-            .bind(backup.volume_id)
-            .bind(id)
-            .fetch_all(&mut *tx)
-            .await?
-        } else {
-            Vec::new()
-        };
+        let elsewhere = if unplaced { places_of(&mut tx, &backup).await? } else { Vec::new() };
         transaction::commit(Point::BeginDelete, tx).await?;
         Ok(Some(DeleteWork { backup, service_metadata, unplaced, failed, elsewhere, sole_legacy: !others }))
     }

@@ -269,3 +269,35 @@ async fn a_backup_is_not_deleted_while_it_is_restored_to_any_volume() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn where_an_increment_may_be_is_known_also_when_its_parent_was_deleted_since() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (parent, job, volume) = begun(database).await;
+        assert!(catalog.finish_backup(&job, parent, &outcome(volume, parent, None), false).await.unwrap());
+        let (long_gone, job) = begun_of(database, volume, false).await;
+        assert!(catalog.finish_backup(&job, long_gone, &outcome(volume, long_gone, None), false).await.unwrap());
+        sqlx::query("UPDATE backups SET status = 'deleted', deleted_at = now() WHERE id = $1")
+            .bind(long_gone)
+            .execute(&database.sql)
+            .await
+            .unwrap();
+        let (id, _) = begun_of(database, volume, true).await;
+        let worker = Worker { host: "lab".to_owned(), zone: "nova".to_owned(), service: "ceph".to_owned() };
+        let place = format!("{{\"base\": \"volume-{volume}.backup.{parent}\"}}");
+        for (status, candidates) in [("available", 1), ("deleting", 0), ("deleted", 0)] {
+            sqlx::query(
+                "UPDATE backups SET status = $2, deleted_at = CASE WHEN $2 = 'deleted' THEN now() END WHERE id = $1",
+            )
+            .bind(parent)
+            .bind(status)
+            .execute(&database.sql)
+            .await
+            .unwrap();
+            let work = catalog.begin_backup(id, true, "backups", &worker).await.unwrap().unwrap();
+            assert_eq!((work.parents.len(), work.places), (candidates, vec![place.clone()]), "{status}");
+        }
+    })
+    .await;
+}

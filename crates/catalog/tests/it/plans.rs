@@ -15,7 +15,7 @@ use catalog::backups::{self, BackupChange, NewBackup, NewImport, Restore, Target
 use catalog::jobs::{JobEnd, Lane};
 use catalog::page::{Column, Direction, Filter, Query, Scope, Table};
 use catalog::volumes::{Deletion, Source};
-use catalog::work::Verdict;
+use catalog::work::{Verdict, Worker};
 use catalog::{
     BackupId, Catalog, MessageId, ProjectId, SnapshotId, UserId, VolumeId, VolumeTypeId, messages, snapshots, volumes,
 };
@@ -343,6 +343,10 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
 
     let new = NewBackup { project: project.clone(), incremental: true, force: true, ..new_backup(volume) };
     let made = watched.within("a create", PROJECT, catalog.create_backup(&new, &own, None)).await.unwrap();
+    let worker = Worker { host: "node".to_owned(), zone: "nova".to_owned(), service: "driver".to_owned() };
+    let begun = catalog.begin_backup(made.id, true, "backups", &worker);
+    let begun = watched.within("its begin by a worker", FEW * 2, begun).await.unwrap();
+    assert!(!begun.parents.is_empty() && !begun.places.is_empty());
     watched.within("a cancel", FEW, catalog.cancel_backup(made.id, &own, "user eve")).await.unwrap();
     assert!(!watched.within("a cancel's end", FEW, catalog.is_being_cancelled(made.id)).await);
     let reset = catalog.reset_backup(made.id, &own, backups::Status::Available);

@@ -443,6 +443,7 @@ async fn a_large_sparse_volume_is_copied_where_it_holds_something() {
         image: volume_image(id),
         snapshot: None,
         parents: Vec::new(),
+        places: Vec::new(),
         checksums: true,
         metadata: metadata::VolumeMetadata::default(),
     };

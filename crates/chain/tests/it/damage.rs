@@ -259,6 +259,7 @@ async fn checksums_cost_what_changed_and_go_with_the_last_that_needs_them() {
         image: image.clone(),
         snapshot: None,
         parents: Vec::new(),
+        places: Vec::new(),
         checksums: true,
         metadata: VolumeMetadata::default(),
     };

@@ -93,6 +93,35 @@ async fn an_abandoned_backup_leaves_nothing_and_harms_nobody() {
     .await;
 }
 
+/// The parent, the only other backup, is deleted while the job waits for its next worker: it is no candidate any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_to_a_parent_that_is_deleted_since_is_found() {
+    let ceph = Ceph::shared().await;
+    for finished in [true, false] {
+        let (mut world, mut asked) = prepared(&ceph, Kind::Increment).await;
+        // the metadata object, after the commit
+        let last = Interruption::RefuseStep(STEPS - 2);
+        assert!(world.interrupt_create(&asked, last).await.is_none());
+        let base = world.backups[0].created.base.clone();
+        world.failed.push(asked.clone());
+        world.delete(0).await.unwrap();
+        world.failed.clear();
+        assert_eq!(world.snapshots_on_base(&base).await.map(|points| points.len()), Some(1), "what was committed");
+
+        asked.request.parents.clear();
+        asked.request.places = vec!["volume-of-somebody".to_owned(), base.clone()];
+        if finished {
+            let kept = world.create(&asked).await.unwrap();
+            assert_eq!((world.backups[kept].created.base.as_str(), world.backups[kept].created.written), (&*base, 0));
+            world.increment(0).await;
+        } else {
+            world.abandon(&asked).await;
+            assert!(world.snapshots_on_base(&base).await.is_none(), "the base went with the last restore point");
+        }
+        world.finish().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_nobody_waits_for_any_more_can_be_repeated() {
     let ceph = Ceph::shared().await;

@@ -6,7 +6,7 @@
 //! | `world` | volumes and backups on the cluster, and beside each the bytes it must have |
 //! | `interrupt` | stops an operation at a chosen place |
 //! | `history` | random histories of a world |
-//! | `chains`, `damage`, `deletion`, `guests`, `interruptions`, `restores`, `resumed`, `space`, `vanishing` | single cases, step by step |
+//! | `chains`, `damage`, `deletion`, `doubles`, `guests`, `interruptions`, `restores`, `resumed`, `space`, `vanishing` | single cases, step by step |
 //!
 //! All of them need a cluster: see [`cluster::conf`] for how to give them one.
 
@@ -20,6 +20,8 @@ mod cluster;
 mod damage;
 #[cfg(test)]
 mod deletion;
+#[cfg(test)]
+mod doubles;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

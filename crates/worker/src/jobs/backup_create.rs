@@ -56,7 +56,7 @@ async fn make(scene: &Scene, held: &Held, pools: &Pools, request: &Request) -> R
         let control = held.persist(|| held.control(&scene.budget)).await?;
         match Box::pin(create(pools, request, &control)).await {
             Ok(created) => return Ok(created),
-            Err(error) => patience.outlast(error, &control).await?,
+            Err(error) => patience.outlast(error, &control.cancel).await?,
         }
     }
 }
@@ -88,6 +88,7 @@ fn request(work: &BackupWork, checksums: bool) -> Request {
         image: volume_image(backup.volume_id.0),
         snapshot: backup.snapshot_id.map(|id| id.0),
         parents: parents.collect(),
+        places: work.places.iter().filter_map(|place| base_of(place)).collect(),
         checksums,
         metadata: work.volume.as_ref().map(metadata::of_volume).unwrap_or_default(),
     }

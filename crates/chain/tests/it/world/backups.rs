@@ -39,6 +39,7 @@ impl World {
             image: owner.image.clone(),
             snapshot: snapshot.map(|snapshot| owner.snapshots[snapshot].id),
             parents,
+            places: Vec::new(),
             checksums: true,
             metadata,
         };
