@@ -69,6 +69,7 @@ def test_everything_is_found_and_nothing_else(server: Server, tenant, pools: Poo
     twice = tenant.volume()
     orphans.twins(twice, tenant.backup(twice))
     orphans.part(tenant.volume())
+    orphans.strangers()
     orphans.bases()
     orphans.half_made_bases()
     orphans.lost_backups()

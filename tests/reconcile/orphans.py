@@ -90,6 +90,13 @@ class Orphans:
                 image.create_snap(snapshot_of(backup))
         self.foreign |= {("two-markers", f"backup {backup}"), ("two-points", f"backup {backup}")}
 
+    def strangers(self) -> None:
+        """Images of volumes of which there is no record."""
+        for _ in range(SOME):
+            name = f"volume-{new()}"
+            self.pools.rbd.RBD().create(self.pools.io[VOLUMES_POOL], name, 1 << 20, old_format=False)
+            self.foreign.add(("image-without-record", f"{VOLUMES_POOL}/{name}"))
+
     def part(self, volume: str) -> None:
         """The end of a volume is cut off."""
         with self.pools.open(VOLUMES_POOL, f"volume-{volume}", writable=True) as image:

@@ -56,6 +56,10 @@ pub enum Class {
     VolumeWithoutImage,
     /// The image of a volume that was deleted.
     ImageOfDeletedVolume,
+    /// An image that is named as a volume's, of which there never was a record.
+    ImageWithoutRecord,
+    /// A restore point of a live backup whose own one is in another base.
+    PointElsewhere,
 }
 
 impl Class {
@@ -84,6 +88,8 @@ impl Class {
             Self::VolumeTooSmall => "volume-too-small",
             Self::VolumeWithoutImage => "volume-without-image",
             Self::ImageOfDeletedVolume => "image-of-deleted-volume",
+            Self::ImageWithoutRecord => "image-without-record",
+            Self::PointElsewhere => "point-elsewhere",
         }
     }
 }

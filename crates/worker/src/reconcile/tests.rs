@@ -65,8 +65,10 @@ fn seen() -> Seen {
     Seen { volume: VOLUME, volumes_pool: "volumes".to_owned(), ..Seen::default() }
 }
 
+/// Of a volume of ours that need not have an image.
 fn records(backups: Vec<Record>) -> Records {
-    Records { backups, ..Records::default() }
+    let volume = VolumeRecord { status: volumes::Status::Creating, changed_at: time(1), deleted: false, size_gib: 1 };
+    Records { volume: Some(volume), backups, ..Records::default() }
 }
 
 fn look(seen: &Seen, backups: Vec<Record>) -> Vec<Finding> {
@@ -110,6 +112,16 @@ fn a_restore_point_is_removed_from_among_others() {
     assert_eq!(told(&look(&seen, vec![live.clone()])), [(Class::PointWithoutBackup, false)]);
     let elsewhere = Record { container: Some("far".to_owned()), ..of_base(Status::Deleted) };
     assert_eq!(told(&look(&seen, vec![live, elsewhere])), [(Class::PointWithoutBackup, false)]);
+}
+
+#[test]
+fn a_restore_point_in_another_base_than_its_backups_is_told() {
+    let seen = Seen { bases: vec![base(OTHER, &[OTHER, BACKUP]), base(BACKUP, &[BACKUP])], ..seen() };
+    let (own, other) = (record(BACKUP, Status::Available), record(OTHER, Status::Available));
+    assert_eq!(told(&look(&seen, vec![own.clone(), other.clone()])), [(Class::PointElsewhere, false)]);
+    // where its own is not to be seen, this may be the only one
+    let only = Seen { bases: vec![seen.bases[0].clone()], ..seen };
+    assert!(look(&only, vec![own, other]).is_empty());
 }
 
 #[test]
@@ -267,7 +279,7 @@ fn snapshots_of_a_volume_are_removed_only_when_a_record_says_that_nobody_needs_t
     let (made, copy) = (with_snapshots(&[Purpose::Snapshot(OTHER)]), with_snapshots(&[Purpose::Copy(OTHER)]));
     for seen in [&made, &copy] {
         assert_eq!(found(seen, &none), [(Class::SnapshotWithoutRecord, false)]);
-        assert_eq!(found(seen, &Records::default()), [], "another's volume");
+        assert_eq!(found(seen, &Records::default()), [(Class::ImageWithoutRecord, false)], "another's volume");
     }
     for (deleted, expected) in [(true, vec![(Class::SnapshotWithoutRecord, true)]), (false, Vec::new())] {
         let row = SnapshotRecord { id: SnapshotId(OTHER), status: snapshots::Status::Available, deleted };

@@ -53,7 +53,12 @@ impl<'a> Look<'a> {
             let by_hand = format!("rbd snap rm {what}");
             let class = Class::PointWithoutBackup;
             match owner {
-                Whose::Live(_) => {}
+                Whose::Live(record) => {
+                    if let Some(own) = self.own_base(record, pool, base) {
+                        let (class, why) = (Class::PointElsewhere, format!("backup {} is in {own}", point.backup));
+                        found.push(Finding::left(class, what, why, by_hand, "only the record tells which is right"));
+                    }
+                }
                 Whose::Gone(record) => {
                     let why = format!("backup {} was deleted", point.backup);
                     let repair = Repair::Backups { pool: pool.to_owned(), requests: vec![request(record, &base.name)] };
@@ -74,6 +79,13 @@ impl<'a> Look<'a> {
                 Age { made: None, horizon: self.horizon }, // no time is kept with them, and no job is at this chain
             ));
         }
+    }
+
+    /// The image that a backup's restore point is in, where that is recorded, seen, and not this one.
+    fn own_base(&self, record: &Record, pool: &str, base: &Base) -> Option<String> {
+        let own = record.placed().and_then(base_of).filter(|own| *own != base.name)?;
+        let holds = |other: &Base| other.name == own && other.points.iter().any(|point| point.backup == record.id.0);
+        self.seen.bases.iter().any(|(other, base)| other == pool && holds(base)).then_some(own)
     }
 
     /// Tells which live backups were made with checksums and have none any more. Returns whether there are any: what they

@@ -27,14 +27,23 @@ impl Look<'_> {
             }
             return;
         };
-        if self.records.volume.as_ref().is_some_and(|record| record.deleted) {
-            found.push(Finding::left(
+        let by_hand = format!("rbd snap purge {path} && rbd rm {path}");
+        match &self.records.volume {
+            Some(record) if !record.deleted => {}
+            Some(_) => found.push(Finding::left(
                 Class::ImageOfDeletedVolume,
                 path.clone(),
                 format!("volume {volume} is recorded as deleted"),
-                format!("rbd snap purge {path} && rbd rm {path}"),
+                by_hand,
                 "data of a user is never removed without being asked for",
-            ));
+            )),
+            None => found.push(Finding::left(
+                Class::ImageWithoutRecord,
+                path.clone(),
+                format!("no record was ever made here of volume {volume}"),
+                by_hand,
+                NOT_OURS,
+            )),
         }
         for marker in &image.markers {
             self.marker(&path, marker, found);
