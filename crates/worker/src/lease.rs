@@ -98,6 +98,11 @@ impl Held {
         *self.brake.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Cancelled when the job must stop, for whatever reason.
+    pub(crate) fn told_to_stop(&self) -> CancellationToken {
+        self.brake.stop.clone()
+    }
+
     /// Waits, perhaps for ever, until writes for the job may be in flight for good.
     pub(crate) async fn unsettled(&self) {
         self.unsettled.cancelled().await;
@@ -123,7 +128,7 @@ impl Held {
         let journal = Journal { earlier: Finished::join(entries), write: self.journal_writer() };
         let (brake, begun) = (self.brake.clone(), self.step.clone());
         Ok(Control {
-            cancel: self.brake.stop.clone(),
+            cancel: self.told_to_stop(),
             progress: self.progress.clone(),
             budget: budget.clone(),
             prover: self.prover(),

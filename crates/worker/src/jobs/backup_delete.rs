@@ -40,7 +40,7 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
         };
         let mut patience = Patience::new(&pools, "delete the backup again");
         while let Err(error) = delete(&pools, &places(&work), &control).await {
-            patience.outlast(error, &control).await?;
+            patience.outlast(error, &control.cancel).await?;
         }
         Ok(())
     };

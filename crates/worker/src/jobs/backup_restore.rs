@@ -77,7 +77,7 @@ async fn write(
         let control = held.persist(|| held.control(&scene.budget)).await?;
         match Box::pin(restore(&pools, &request, &control)).await {
             Ok(_) => break,
-            Err(error) => patience.outlast(error, &control).await?,
+            Err(error) => patience.outlast(error, &control.cancel).await?,
         }
     }
     match chain::metadata::read(&pools.backups, work.backup.id.0).await {

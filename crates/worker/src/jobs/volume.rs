@@ -3,6 +3,7 @@
 use catalog::VolumeId;
 use catalog::jobs::VolumeOrigin;
 
+use super::locked::patiently;
 use super::{Outcome, Scene, nothing_to_do};
 use crate::lease::Held;
 use crate::{JobError, images};
@@ -24,7 +25,6 @@ pub(super) async fn create(
     };
     match made {
         Ok(()) => held.persist(|| held.catalog.finish_volume_create(&held.job, id)).await?,
-        Err(error) if error.is_interruption() => return Ok(Outcome::Stopped),
         Err(error) => return failed(scene, held, id, &error, "making a volume failed").await,
     }
     Ok(Outcome::Recorded)
@@ -32,7 +32,8 @@ pub(super) async fn create(
 
 pub(super) async fn delete(scene: &Scene, held: &Held, id: VolumeId, cascade: bool) -> Result<Outcome, JobError> {
     let snapshots = if cascade { scene.catalog.snapshots_of_volume(id).await? } else { Vec::new() };
-    match images::delete(scene.ceph.volumes(), id, &snapshots).await {
+    let pool = scene.ceph.volumes();
+    match patiently(scene, held, "delete the volume again", || images::delete(pool, id, &snapshots)).await {
         Ok(()) => held.persist(|| held.catalog.finish_volume_delete(&held.job, id)).await?,
         Err(error) => return failed(scene, held, id, &error, "removing a volume failed").await,
     }
@@ -46,7 +47,8 @@ pub(super) async fn extend(
     size_gib: i32,
     previous_status: &str,
 ) -> Result<Outcome, JobError> {
-    match images::extend(scene.ceph.volumes(), id, images::bytes(size_gib)).await {
+    let (pool, size) = (scene.ceph.volumes(), images::bytes(size_gib));
+    match patiently(scene, held, "extend the volume again", || images::extend(pool, id, size)).await {
         Ok(()) => {
             held.persist(|| held.catalog.finish_volume_extend(&held.job, id, size_gib, previous_status)).await?;
         }
@@ -56,7 +58,7 @@ pub(super) async fn extend(
 }
 
 async fn failed(scene: &Scene, held: &Held, id: VolumeId, error: &JobError, what: &str) -> Result<Outcome, JobError> {
-    if scene.was_fenced(error).await {
+    if error.is_interruption() || scene.was_fenced(error).await {
         return Ok(Outcome::Stopped);
     }
     tracing::error!(volume.id = %id, error = error as &dyn std::error::Error, "{what}");
