@@ -16,7 +16,8 @@ use crate::lease::Held;
 pub(crate) async fn predecessors(us: &Incarnation, held: &Held) -> Result<(), JobError> {
     let job = &held.job;
     if job.attempt == 1 {
-        return Ok(()); // nobody had it before
+        // nobody had it before; but the job before it on the same images may have begun with a fence
+        return wait_for_fences(us).await;
     }
     let lost = held.catalog.lost_workers(job, FENCED_FOR).await?;
     for worker in &lost {
@@ -29,12 +30,18 @@ pub(crate) async fn predecessors(us: &Incarnation, held: &Held) -> Result<(), Jo
         }
         fence(&us.ceph, worker).await?;
     }
-    // what somebody else has fenced is so for us only with the map that says so
-    for cluster in us.ceph.clusters() {
-        cluster.latest_map().await?;
-    }
+    wait_for_fences(us).await?;
     if !lost.is_empty() {
         held.catalog.record_fenced(job).await?;
+    }
+    Ok(())
+}
+
+/// What somebody has fenced is so for us only with the map that says so: an OSD learns of it at the latest from what we
+/// ask of it then.
+async fn wait_for_fences(us: &Incarnation) -> Result<(), JobError> {
+    for cluster in us.ceph.clusters() {
+        cluster.latest_map().await?;
     }
     Ok(())
 }

@@ -164,6 +164,9 @@ impl Catalog {
     /// Gives a job back to the queue, to be claimed again after `delay`: for a failure that passes by
     /// itself, or (`drained`) for a worker that shuts down, which does not count as having gone away.
     ///
+    /// Its keys are free with that, but for a job whose predecessors have not been fenced yet: one of them may still
+    /// write, and whoever began another job with these keys would fence nobody.
+    ///
     /// # Errors
     /// [`Error::Stale`] when the job is no longer this worker's.
     pub async fn release_job(&self, job: &Job, delay: Duration, drained: bool, why: &str) -> Result<()> {
@@ -186,7 +189,13 @@ impl Catalog {
         if changed != 1 {
             return Err(stale(job.id));
         }
-        sqlx::query("DELETE FROM job_locks WHERE job_id = $1").bind(job.id).execute(&mut *tx).await?;
+        sqlx::query(
+            "DELETE FROM job_locks
+              WHERE job_id = $1 AND EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND predecessors = '{}')",
+        )
+        .bind(job.id)
+        .execute(&mut *tx)
+        .await?;
         sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
         transaction::commit(Point::ReleaseJob, tx).await?;
         Ok(())

@@ -55,7 +55,8 @@ impl Catalog {
         .await?)
     }
 
-    /// Takes such a job out of the queue. Returns whether it was: not where a worker has it.
+    /// Takes such a job out of the queue. Returns whether it was: not where a worker has it, or had it and is not
+    /// fenced.
     ///
     /// # Errors
     /// The database failed.
@@ -64,7 +65,7 @@ impl Catalog {
         let dropped = sqlx::query(
             "UPDATE jobs SET state = 'failed', error = 'what it was about has no record', finished_at = now(),
                              updated_at = now()
-              WHERE id = $1 AND state = 'ready'",
+              WHERE id = $1 AND state = 'ready' AND predecessors = '{}'",
         )
         .bind(id)
         .execute(&mut *tx)
@@ -77,7 +78,8 @@ impl Catalog {
         Ok(true)
     }
 
-    /// The keys that are held for jobs that do not run, and the journals of jobs that have ended.
+    /// The keys that are held for jobs that do not run, and the journals of jobs that have ended. A job that waits and
+    /// whose predecessors are not fenced keeps its keys until they are.
     ///
     /// # Errors
     /// The database failed.
@@ -87,7 +89,8 @@ impl Catalog {
                     ARRAY(SELECT key FROM job_locks WHERE job_id = j.id AND j.state <> 'running' ORDER BY key) AS keys,
                     (SELECT count(*) FROM job_journal WHERE job_id = j.id) AS journal
                FROM jobs AS j
-              WHERE (j.state <> 'running' AND j.id IN (SELECT job_id FROM job_locks))
+              WHERE (j.state <> 'running' AND NOT (j.state = 'ready' AND j.predecessors <> '{}')
+                     AND j.id IN (SELECT job_id FROM job_locks))
                  OR (j.state IN ('done', 'failed') AND j.id IN (SELECT job_id FROM job_journal))
               ORDER BY j.id",
         )
@@ -101,11 +104,13 @@ impl Catalog {
     /// The database failed.
     pub async fn drop_locks(&self, job: JobId) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
-        let state: Option<String> =
-            sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1 AND state <> 'running' FOR UPDATE")
-                .bind(job)
-                .fetch_optional(&mut *tx)
-                .await?;
+        let state: Option<String> = sqlx::query_scalar(
+            "SELECT state FROM jobs
+                  WHERE id = $1 AND state <> 'running' AND NOT (state = 'ready' AND predecessors <> '{}') FOR UPDATE",
+        )
+        .bind(job)
+        .fetch_optional(&mut *tx)
+        .await?;
         let Some(state) = state else { return Ok(false) };
         let mut removed =
             sqlx::query("DELETE FROM job_locks WHERE job_id = $1").bind(job).execute(&mut *tx).await?.rows_affected();

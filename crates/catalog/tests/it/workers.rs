@@ -48,10 +48,16 @@ async fn a_job_knows_who_lost_it_until_that_one_is_fenced() {
         // the second went away as well, before it could fence anybody
         let third = claim(catalog, "three", LEASE).await;
         assert_eq!(third.predecessors, ["one", "two"]);
-        // nor can the third: who is to be fenced is not forgotten
-        catalog.release_job(&third, Duration::ZERO, true, "Ceph is away").await.unwrap();
+        // nor can the third: who is to be fenced is not forgotten, and nobody begins another job on the same images
+        enqueue(database).await;
+        let other = "UPDATE jobs SET lock_keys = (SELECT lock_keys FROM jobs WHERE id = $1) WHERE id <> $1";
+        sqlx::query(other).bind(third.id).execute(&database.sql).await.unwrap();
+        catalog.release_job(&third, LEASE, true, "Ceph is away").await.unwrap();
+        assert!(catalog.claim_job("three", "lab", Lane::Copy, LEASE).await.unwrap().is_none());
+        assert!(catalog.locks_without_job().await.unwrap().is_empty() && !catalog.drop_locks(third.id).await.unwrap());
+        sqlx::query("UPDATE jobs SET run_at = now()").execute(&database.sql).await.unwrap();
         let again = claim(catalog, "three", LEASE).await;
-        assert_eq!(again.predecessors, ["one", "two"]);
+        assert_eq!((again.id, &*again.predecessors), (third.id, &["one".to_owned(), "two".to_owned()][..]));
 
         catalog.record_fenced(&again).await.unwrap();
         assert!(lost(catalog, &again).await.iter().all(|worker| worker.fenced));
@@ -59,6 +65,12 @@ async fn a_job_knows_who_lost_it_until_that_one_is_fenced() {
             assert_eq!(catalog.worker_seen(name).await.unwrap(), Standing::Fenced);
         }
         catalog.release_job(&again, Duration::ZERO, true, "drained").await.unwrap();
+        assert_eq!(
+            catalog.claim_job("five", "lab", Lane::Copy, NO_LEASE).await.unwrap().map(|job| job.id == again.id),
+            Some(false)
+        );
+        sqlx::query("DELETE FROM job_locks").execute(&database.sql).await.unwrap();
+        sqlx::query("DELETE FROM jobs WHERE id <> $1").bind(again.id).execute(&database.sql).await.unwrap();
         let last = claim(catalog, "four", LEASE).await;
         assert!(last.predecessors.is_empty(), "they are fenced, and who handed it back has stopped");
         catalog.end_job(&last, JobEnd::Done).await.unwrap();
