@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use rbd::{DiffMode, Extent, Features, Image, Layout};
+use rbd::{DiffMode, Difference, Extent, Features, Image, Layout};
 
 use crate::blocks::BLOCK;
-use crate::error::Result;
-use crate::extents::{align, union};
+use crate::error::{Error, Result};
+use crate::extents::{align, first_outside, union};
 
 /// How much of an image the first diff call covers, bytes: some hundred objects, so that its list stays small.
 const STRIDE: u64 = 1 << 30;
@@ -28,6 +28,8 @@ pub(crate) struct Change {
     layout: Layout,
     /// Whether the object maps are asked first, and each object only where they say that something changed.
     maps_first: bool,
+    /// Whether what exists is compared with the object map that it will be read through: see [`Change::checked`].
+    checked: bool,
 }
 
 impl Change {
@@ -37,7 +39,7 @@ impl Change {
     /// Ceph failed.
     pub(crate) async fn content_of(image: &Image) -> Result<Self> {
         let layout = image.layout().await?;
-        Ok(Self { image: image.clone(), from: None, suspect: 0..0, layout, maps_first: false })
+        Ok(Self { image: image.clone(), from: None, suspect: 0..0, layout, maps_first: false, checked: false })
     }
 
     /// What may differ between the snapshot `from`, which `start` was opened at, and the point that `image`, a
@@ -54,7 +56,14 @@ impl Change {
         let layout = image.layout().await?;
         let (before, after) = (start.parent_overlap().await?, image.parent_overlap().await?);
         let suspect = after..before.min(layout.size).max(after);
-        Ok(Self { image: image.clone(), from: Some(from.to_owned()), suspect, layout, maps_first: false })
+        Ok(Self {
+            image: image.clone(),
+            from: Some(from.to_owned()),
+            suspect,
+            layout,
+            maps_first: false,
+            checked: false,
+        })
     }
 
     /// What `head`, a handle on the head of a base, holds beyond the restore point `point`: most often nothing,
@@ -74,7 +83,22 @@ impl Change {
         let neighbour = youngest.is_some_and(|youngest| youngest.name == point && youngest.size == layout.size);
         // a base has no parent: nothing is suspect
         let (image, from) = (head.clone(), Some(point.to_owned()));
-        Ok(Self { image, from, suspect: 0..0, layout, maps_first: mapped && neighbour })
+        Ok(Self { image, from, suspect: 0..0, layout, maps_first: mapped && neighbour, checked: false })
+    }
+
+    /// Of a volume's image that a guest may write to: its objects are compared with its map on the way.
+    ///
+    /// librbd reads an object only where the snapshot's map says that it is there, and gives zeroes or the parent's
+    /// bytes otherwise. A guest whose librbd is older than 16.2.14 may leave that map stale when the snapshot is made
+    /// while it writes an object for the first time (docs/adr/0015). Where maps are marked invalid, or one is missing,
+    /// librbd asks the objects, here and when it reads.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub(crate) async fn checked(self) -> Result<Self> {
+        let maps = Features::OBJECT_MAP.with(Features::FAST_DIFF);
+        let checked = self.image.features().await?.has(maps);
+        Ok(Self { checked, ..self })
     }
 
     /// Whether some of the extents are only suspects, so that comparing them with the target before writing
@@ -92,6 +116,8 @@ impl Change {
         let diff = |mode| self.image.diff(self.from.as_deref(), range.clone(), self.from.is_none(), mode);
         let found = if self.maps_first && diff(DiffMode::WholeObject).await?.is_empty() {
             Vec::new()
+        } else if self.checked {
+            self.checked_extents(range.clone()).await?
         } else {
             diff(DiffMode::Precise).await?
         };
@@ -100,6 +126,27 @@ impl Change {
             return Ok(union(found, &[Extent { offset: start, len: end - start }]));
         }
         Ok(found)
+    }
+
+    /// The extents in a range, once the map knows of all of them that exist.
+    async fn checked_extents(&self, range: Range<u64>) -> Result<Vec<Extent>> {
+        let diff = |from, parent, mode| self.image.differences(from, range.clone(), parent, mode);
+        let found = diff(self.from.as_deref(), self.from.is_none(), DiffMode::Precise).await?;
+        let extents = found.iter().map(|difference| difference.extent).collect();
+        if !found.iter().any(|difference| difference.exists) {
+            return Ok(extents);
+        }
+        // what a clone has from its parent is in no map of its own
+        let from_parent = self.from.is_none() && self.image.parent_overlap().await? > 0;
+        let own = if from_parent { diff(None, false, DiffMode::Precise).await? } else { found };
+        let mapped = diff(None, false, DiffMode::WholeObject).await?;
+        let existing = |found: Vec<Difference>| -> Vec<Extent> {
+            found.into_iter().filter(|difference| difference.exists).map(|difference| difference.extent).collect()
+        };
+        match first_outside(&existing(own), &union(existing(mapped), &[])) {
+            None => Ok(extents),
+            Some(offset) => Err(Error::StaleMap { image: self.image.path().to_owned(), offset }),
+        }
     }
 }
 

@@ -135,18 +135,21 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
         return finish(pools, request, control, done).await;
     }
     let Choice { start, suspects } = choose_start(pools, request, &source, first).await?;
-    let own_base = base_image(request.volume, request.backup);
 
+    let mut filled = false;
     let base = if let Some(start) = &start {
+        if begun.is_some() {
+            remove_own_base(&pools.backups, request, control).await?;
+        }
         start.base.clone()
     } else {
         control.step(Step::BaseImage).await?;
-        prepare_base(&pools.backups, request, &source, begun, control).await?;
-        own_base
+        filled = prepare_base(&pools.backups, request, &source, begun, control).await?;
+        base_image(request.volume, request.backup)
     };
 
     control.step(Step::SourceSnapshot).await?;
-    let open_target = async { Target::open(pools, &base, start.is_some(), source.size().await?).await };
+    let open_target = async { Target::open(pools, &base, start.is_some(), filled, source.size().await?).await };
     // both to their end: a snapshot that is being made is made, whether or not somebody waits for it
     let (pointed, target) = tokio::join!(source_point(request, &source), open_target);
     let ((marker, point), target) = (pointed?, target?);
@@ -161,6 +164,12 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
     control.step(Step::Commit).await?;
     // before the commit, so that what is there has its checksums
     let checksums = record_sums(&to, request.backup, &sums, size, &passed).await?;
+    // nor is anything committed that was compared with a restore point which was not there to the end
+    if let Some(start) = &start
+        && !to.snapshots().await?.iter().any(|snapshot| snapshot.id == start.point.1)
+    {
+        return Err(Error::SourceVanished { image: to.path().to_owned() });
+    }
     let committed = commit(&to, marker.name(), control).await?;
     let needed: Vec<u64> = start.iter().map(|start| start.point.1).chain([committed]).collect();
     let base_id = to.id().await?;
@@ -437,19 +446,37 @@ async fn begun_at(request: &Request, source: &Image) -> Result<Option<u64>> {
     })
 }
 
+/// Removes the half-filled base of an earlier attempt, which found no parent, from before one that did.
+async fn remove_own_base(pool: &Pool, request: &Request, control: &Control) -> Result<()> {
+    let name = &base_image(request.volume, request.backup);
+    let image = match pool.open_read_only(name, None).await {
+        Ok(image) => image,
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let (path, snapshots) = (image.path().to_owned(), image.snapshots().await?);
+    image.close().await;
+    if !snapshots.is_empty() {
+        return Err(Error::BaseTaken { image: path });
+    }
+    control.prove().await?;
+    delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
+    Ok(())
+}
+
 /// Makes the base image of a full backup. One that an interrupted attempt left half-filled is kept where the
-/// journal says how far it was filled from the snapshot `from`, and made anew otherwise.
+/// journal says how far it was filled from the snapshot `from`, and made anew otherwise. Returns whether it was kept.
 async fn prepare_base(
     pool: &Pool,
     request: &Request,
     source: &Image,
     from: Option<u64>,
     control: &Control,
-) -> Result<()> {
+) -> Result<bool> {
     let name = &base_image(request.volume, request.backup);
     let size = source.size().await?;
     match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
-        Ok(()) => return Ok(()),
+        Ok(()) => return Ok(false),
         Err(error) if error.errno == Errno::EXISTS => {}
         Err(error) => return Err(error.into()),
     }
@@ -461,8 +488,10 @@ async fn prepare_base(
             if let Some(from) = from
                 && let what = content::full_copy(&image.id().await?, &source.id().await?, from, request.checksums)
                 && control.journal.of(&what).is_some()
+                // one that is not whole is made anew, and what it was copied from is no more
+                && source.snapshot_is_whole(from).await?
             {
-                return Ok(());
+                return Ok(true);
             }
             image.close().await;
         }
@@ -474,7 +503,7 @@ async fn prepare_base(
     control.prove().await?;
     delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
     mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await?;
-    Ok(())
+    Ok(false)
 }
 
 /// The marker's name and the snapshot of the volume's image to copy from.

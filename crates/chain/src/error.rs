@@ -54,6 +54,17 @@ pub enum Error {
         /// The snapshot's name.
         snapshot: String,
     },
+    /// An object of the volume is there and its snapshot's object map does not know of it, so that it reads as zeroes.
+    #[error(
+        "the object map of {image} does not know of the data at byte {offset}, which can not be read for that: \
+         `rbd object-map rebuild {image}` mends it; then create the backup again"
+    )]
+    StaleMap {
+        /// `pool/image@snapshot`.
+        image: String,
+        /// Where that data begins, bytes.
+        offset: u64,
+    },
     /// An image is still there after its removal.
     #[error("{image} could not be removed: most likely the pool is full")]
     NotRemoved {

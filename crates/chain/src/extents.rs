@@ -50,6 +50,21 @@ pub(crate) fn align(extents: &[Extent], grain: u64, within: Range<u64>) -> Vec<E
     aligned
 }
 
+/// The first byte of an ascending list that is in none of the extents of `cover`, an ascending list without touching
+/// neighbours.
+pub(crate) fn first_outside(extents: &[Extent], cover: &[Extent]) -> Option<u64> {
+    let mut cover = cover.iter().peekable();
+    for extent in extents {
+        while cover.next_if(|candidate| candidate.end() <= extent.offset).is_some() {}
+        match cover.peek() {
+            Some(over) if over.offset <= extent.offset && extent.end() <= over.end() => {}
+            Some(over) if over.offset <= extent.offset => return Some(over.end()),
+            _ => return Some(extent.offset),
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -74,6 +89,14 @@ mod tests {
             let merged = union(a, &b);
             prop_assert_eq!(bytes(&merged), expected);
             prop_assert!(merged.windows(2).all(|pair| pair[0].end() < pair[1].offset));
+        }
+
+        #[test]
+        fn what_is_outside_is_found_where_it_begins(a in lists(), b in lists()) {
+            let (extents, cover) = (union(a, &[]), union(b, &[]));
+            let covered = bytes(&cover);
+            let expected = bytes(&extents).into_iter().find(|at| !covered.contains(at));
+            prop_assert_eq!(first_outside(&extents, &cover), expected);
         }
 
         #[test]

@@ -45,13 +45,14 @@ unsafe extern "C" fn completed<T>(completion: sys::rbd_completion_t, arg: *mut l
     }
 }
 
-/// Submits an operation on `memory`. The receiver hears of its end; what is sent back is librbd's return
+/// Submits an operation on `memory`, to which `submit` has a pointer of its own: the operation may have ended, and its box
+/// be gone, before the call that submits it returns. The receiver hears of its end; what is sent back is librbd's return
 /// code and the memory.
 fn start<T>(
     handle: &Arc<ImageHandle>,
     what: &'static str,
     memory: T,
-    submit: impl FnOnce(sys::rbd_image_t, &mut T, sys::rbd_completion_t) -> libc::c_int,
+    submit: impl FnOnce(sys::rbd_image_t, sys::rbd_completion_t) -> libc::c_int,
 ) -> Result<oneshot::Receiver<(i64, T)>> {
     let (done, receiver) = oneshot::channel();
     // boxed before it is submitted, so that the memory has its final place
@@ -64,8 +65,7 @@ fn start<T>(
         drop(unsafe { Box::from_raw(operation) });
         return Err(Error::new(what, handle.path.clone(), code.into()));
     }
-    // SAFETY: until the submission has succeeded nobody else looks at the box.
-    let code = submit(handle.raw, unsafe { &mut (*operation).memory }, completion);
+    let code = submit(handle.raw, completion);
     if code < 0 {
         // SAFETY: the submission was refused, so no callback comes: box and completion are ours again.
         unsafe {
@@ -97,10 +97,14 @@ impl Image {
     /// Ceph failed.
     pub async fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
         const WHAT: &str = "reading";
-        let receiver = start(&self.handle, WHAT, Vec::<u8>::with_capacity(len), |image, memory, completion| {
-            // SAFETY: room for `len` bytes, owned by the operation until its end.
-            unsafe { sys::rbd_aio_read2(image, offset, len, memory.as_mut_ptr().cast(), completion, READ_FLAGS) }
-        })?;
+        let receiver = {
+            let mut memory = Vec::<u8>::with_capacity(len);
+            let room = memory.as_mut_ptr(); // stays where it is when the vector is moved
+            start(&self.handle, WHAT, memory, |image, completion| {
+                // SAFETY: room for `len` bytes, owned by the operation until its end.
+                unsafe { sys::rbd_aio_read2(image, offset, len, room.cast(), completion, READ_FLAGS) }
+            })?
+        };
         let (read, mut data) = finish(&self.handle, WHAT, receiver).await?;
         let read = usize::try_from(read).unwrap_or(0).min(len);
         // SAFETY: librbd has written `read` bytes (holes as zeroes), which is at most the capacity.
@@ -116,10 +120,13 @@ impl Image {
     /// client was fenced off ([`crate::Errno::BLOCKLISTED`]), or Ceph failed.
     pub async fn write(&self, offset: u64, data: Bytes) -> Result<()> {
         const WHAT: &str = "writing";
-        let receiver = start(&self.handle, WHAT, data, |image, data, completion| {
-            // SAFETY: `data` is owned by the operation until its end.
-            unsafe { sys::rbd_aio_write2(image, offset, data.len(), data.as_ptr().cast(), completion, WRITE_FLAGS) }
-        })?;
+        let receiver = {
+            let (bytes, len) = (data.as_ptr(), data.len());
+            start(&self.handle, WHAT, data, |image, completion| {
+                // SAFETY: `data` is owned by the operation until its end.
+                unsafe { sys::rbd_aio_write2(image, offset, len, bytes.cast(), completion, WRITE_FLAGS) }
+            })?
+        };
         finish(&self.handle, WHAT, receiver).await.map(drop)
     }
 
@@ -130,7 +137,7 @@ impl Image {
     pub async fn write_zeroes(&self, offset: u64, len: u64) -> Result<()> {
         const WHAT: &str = "zeroing";
         let size = usize::try_from(len).map_err(|_| Error::new(WHAT, self.path(), i64::from(libc::EINVAL)))?;
-        let receiver = start(&self.handle, WHAT, (), |image, (), completion| {
+        let receiver = start(&self.handle, WHAT, (), |image, completion| {
             // SAFETY: a live image and completion; no memory is involved.
             unsafe { sys::rbd_aio_write_zeroes(image, offset, size, completion, 0, 0) }
         })?;
@@ -144,7 +151,7 @@ impl Image {
     /// As for [`Self::write`].
     pub async fn discard(&self, offset: u64, len: u64) -> Result<()> {
         const WHAT: &str = "discarding";
-        let receiver = start(&self.handle, WHAT, (), |image, (), completion| {
+        let receiver = start(&self.handle, WHAT, (), |image, completion| {
             // SAFETY: a live image and completion; no memory is involved.
             unsafe { sys::rbd_aio_discard(image, offset, len, completion) }
         })?;
@@ -157,7 +164,7 @@ impl Image {
     /// Ceph failed.
     pub async fn flush(&self) -> Result<()> {
         const WHAT: &str = "flushing";
-        let receiver = start(&self.handle, WHAT, (), |image, (), completion| {
+        let receiver = start(&self.handle, WHAT, (), |image, completion| {
             // SAFETY: a live image and completion; no memory is involved.
             unsafe { sys::rbd_aio_flush(image, completion) }
         })?;

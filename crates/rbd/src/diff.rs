@@ -25,6 +25,15 @@ impl Extent {
     }
 }
 
+/// A range that differs between two points in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    /// Where it is.
+    pub extent: Extent,
+    /// Whether there is data at the later point; else it has become a hole.
+    pub exists: bool,
+}
+
 /// How a diff is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DiffMode {
@@ -37,21 +46,16 @@ pub enum DiffMode {
 
 /// What the callback works on.
 struct Walk {
-    extents: Vec<Extent>,
+    found: Vec<Difference>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
-unsafe extern "C" fn visit(
-    offset: u64,
-    len: libc::size_t,
-    _exists: libc::c_int,
-    arg: *mut libc::c_void,
-) -> libc::c_int {
+unsafe extern "C" fn visit(offset: u64, len: libc::size_t, exists: libc::c_int, arg: *mut libc::c_void) -> libc::c_int {
     // SAFETY: the pointer given to the call below, on whose stack the walk lives; librbd calls one at a time.
     let walk = unsafe { &mut *arg.cast::<Walk>() };
     let pushed = catch_unwind(AssertUnwindSafe(|| {
         if len > 0 {
-            walk.extents.push(Extent { offset, len: len as u64 });
+            walk.found.push(Difference { extent: Extent { offset, len: len as u64 }, exists: exists != 0 });
         }
     }));
     match pushed {
@@ -81,10 +85,25 @@ impl Image {
         include_parent: bool,
         mode: DiffMode,
     ) -> Result<Vec<Extent>> {
+        let found = self.differences(from, range, include_parent, mode).await?;
+        Ok(found.into_iter().map(|difference| difference.extent).collect())
+    }
+
+    /// As [`Self::diff`], with whether there is data.
+    ///
+    /// # Errors
+    /// As for [`Self::diff`].
+    pub async fn differences(
+        &self,
+        from: Option<&str>,
+        range: Range<u64>,
+        include_parent: bool,
+        mode: DiffMode,
+    ) -> Result<Vec<Difference>> {
         let (handle, from) = (self.handle.clone(), from.map(str::to_owned));
         blocking(move || {
             let c_from = from.map(|name| c_name(&name, "comparing")).transpose()?;
-            let mut walk = Walk { extents: Vec::new(), panic: None };
+            let mut walk = Walk { found: Vec::new(), panic: None };
             // SAFETY: a live image, a valid C string or null, and a walk that outlives this synchronous call.
             let code = unsafe {
                 sys::rbd_diff_iterate2(
@@ -103,10 +122,10 @@ impl Image {
             }
             check(code, "comparing", &handle.path)?;
             // librbd promises order only for some modes and releases; ours is a promise
-            if !walk.extents.is_sorted_by_key(|extent| extent.offset) {
-                walk.extents.sort_unstable_by_key(|extent| extent.offset);
+            if !walk.found.is_sorted_by_key(|found| found.extent.offset) {
+                walk.found.sort_unstable_by_key(|found| found.extent.offset);
             }
-            Ok(walk.extents)
+            Ok(walk.found)
         })
         .await
     }

@@ -27,7 +27,7 @@ mod snapshot;
 mod trash;
 
 pub use cluster::{Cluster, ClusterOptions, FENCED_FOR};
-pub use diff::{DiffMode, Extent};
+pub use diff::{DiffMode, Difference, Extent};
 pub use error::{Errno, Error, Result};
 pub use image::{Features, Image, Layout};
 pub use keys::KeySources;

@@ -17,19 +17,21 @@ use crate::{Pools, mutation};
 /// The base that is written to.
 pub(super) struct Target {
     pub(super) to: Image,
+    /// Whether an earlier attempt has filled a part of it.
+    begun: bool,
     /// Its head, only for reading, where an increment needs it and it has the size of the source.
     head: Option<Image>,
 }
 
 impl Target {
-    pub(super) async fn open(pools: &Pools, base: &str, incremental: bool, size: u64) -> Result<Self> {
+    pub(super) async fn open(pools: &Pools, base: &str, incremental: bool, begun: bool, size: u64) -> Result<Self> {
         let to = pools.backups.open(base).await?;
         let head = if incremental && to.size().await? == size {
             Some(pools.backups.open_read_only(base, None).await?)
         } else {
             None
         };
-        Ok(Self { to, head })
+        Ok(Self { to, begun, head })
     }
 }
 
@@ -85,7 +87,11 @@ pub(super) async fn copy(
     }
     let Some((start, start_image, index)) = start else {
         let what = full_copy(&to.id().await?, &id, end, request.checksums);
-        let content = Change::content_of(&from).await?;
+        if target.begun && control.journal.of(&what).is_none() {
+            // what fills a part of it is not of this snapshot: the one that it is of was there a moment ago
+            return Err(Error::SourceVanished { image: from.path().to_owned() });
+        }
+        let content = Change::content_of(&from).await?.checked().await?;
         let (sums, recorded) =
             if request.checksums { (Sums::Taken, Recorded::Whole) } else { (Sums::Ignored, Recorded::Not) };
         let copy = Copy { from: &from, to, known: Known::Empty, sums, what: Some(&what), part: Part::default() };
@@ -101,7 +107,7 @@ pub(super) async fn copy(
         };
         Change::beyond(&start.point.0, &head).await
     };
-    let changed = Change::between(&start_image, &start.from.0, &from);
+    let changed = async { Change::between(&start_image, &start.from.0, &from).await?.checked().await };
     let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
     let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
     let before = Before::new(&pools.backups, &start.base, &start.point.0, start.size);

@@ -6,7 +6,7 @@
 //! | `world` | volumes and backups on the cluster, and beside each the bytes it must have |
 //! | `interrupt` | stops an operation at a chosen place |
 //! | `history` | random histories of a world |
-//! | `chains`, `damage`, `deletion`, `doubles`, `guests`, `interruptions`, `restores`, `resumed`, `space`, `vanishing` | single cases, step by step |
+//! | `chains`, `damage`, `deletion`, `doubles`, `guests`, `interruptions`, `maps`, `restores`, `resumed`, `space`, `vanishing` | single cases, step by step |
 //!
 //! All of them need a cluster: see [`cluster::conf`] for how to give them one.
 
@@ -30,6 +30,8 @@ mod history;
 mod interrupt;
 #[cfg(test)]
 mod interruptions;
+#[cfg(test)]
+mod maps;
 #[cfg(test)]
 mod restores;
 #[cfg(test)]

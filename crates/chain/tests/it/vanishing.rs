@@ -88,6 +88,9 @@ async fn what_an_increment_is_compared_with_must_be_there_to_the_end() {
         let make = async |control: &Control| create::create(pools, &asked.request, control).await;
         let error = meddled_with(make, meanwhile).await.unwrap_err();
         assert!(matches!(error, Error::SourceVanished { .. }), "{error}");
+        // a restore point would be found by the next attempt, and taken for a backup
+        let points = world.snapshots_on_base(&from.created.base).await.unwrap();
+        assert!(!points.iter().any(|name| name.contains(&asked.request.backup.to_string())), "{points:?}");
         world.abandon(&asked).await;
         world.volumes[0].markers.retain(|backup, _| on_the_base || *backup != world.backups[parent].id());
         world.delete(parent).await.unwrap();

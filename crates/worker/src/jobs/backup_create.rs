@@ -4,7 +4,7 @@ use catalog::BackupId;
 use catalog::messages::Detail;
 use catalog::work::{BackupOutcome, BackupWork};
 use chain::create::{Created, Request, abandon, create};
-use chain::names::volume_image;
+use chain::names::{base_image, volume_image};
 use chain::{BaseRef, Pools};
 
 use super::locked::Patience;
@@ -49,13 +49,23 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId, incremental: b
     }
 }
 
+/// How often a marker is made anew whose object map a guest has left stale: each time it must write again to an object
+/// that it had never written to, in the moment in which the marker is made.
+const MARKERS: usize = 3;
+
 /// Makes the backup, over again while somebody keeps the lock of the volume or of the base.
 async fn make(scene: &Scene, held: &Held, pools: &Pools, request: &Request) -> Result<Created, JobError> {
     let mut patience = Patience::new(pools, "create the backup again");
+    let mut markers = 1;
     loop {
         let control = held.persist(|| held.control(&scene.budget)).await?;
         match Box::pin(create(pools, request, &control)).await {
             Ok(created) => return Ok(created),
+            Err(error @ chain::Error::StaleMap { .. }) if request.snapshot.is_none() && markers < MARKERS => {
+                tracing::warn!(%error, "the backup is begun again with another marker");
+                abandon(pools, request, &held.clean_up_control(&scene.budget)).await?;
+                markers += 1;
+            }
             Err(error) => patience.outlast(error, &control.cancel).await?,
         }
     }
@@ -103,6 +113,8 @@ async fn finish(
     request: &Request,
     created: &Created,
 ) -> Result<Outcome, JobError> {
+    // a parent that was deleted since an earlier attempt is not known any more
+    let forced_full = incremental && created.base == base_image(request.volume, request.backup);
     let outcome = BackupOutcome {
         base: created.base.clone(),
         parent: created.parent.map(BackupId),
@@ -110,7 +122,6 @@ async fn finish(
         checksums: created.checksums,
         suspects: created.suspects.iter().copied().map(BackupId).collect(),
     };
-    let forced_full = incremental && created.parent.is_none();
     if held.persist(|| held.catalog.finish_backup(&held.job, id, &outcome, forced_full)).await? {
         return Ok(Outcome::Recorded);
     }
