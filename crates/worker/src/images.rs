@@ -198,14 +198,47 @@ pub(crate) async fn extend(pool: &Pool, volume: VolumeId, size: u64) -> Result<(
     Ok(())
 }
 
-/// Makes a snapshot of a volume.
-pub(crate) async fn create_snapshot(pool: &Pool, volume: VolumeId, snapshot: SnapshotId) -> Result<(), JobError> {
+/// Makes a snapshot of a volume that everybody can open, or none.
+pub(crate) async fn create_snapshot(
+    held: &Held,
+    pool: &Pool,
+    volume: VolumeId,
+    snapshot: SnapshotId,
+) -> Result<(), JobError> {
     let image = pool.open(&volume_image(volume.0)).await?;
-    let made = mutation::create_snapshot(Point::CreateSnapshot, &image, &volume_snapshot(snapshot.0)).await;
+    let made = make_whole(held, &image, &volume_snapshot(snapshot.0)).await;
     image.close().await;
-    match made {
-        Err(error) if error.errno != Errno::EXISTS => Err(error.into()),
-        _ => Ok(()),
+    made
+}
+
+async fn make_whole(held: &Held, image: &Image, name: &str) -> Result<(), JobError> {
+    if make_snapshot(image, name).await? {
+        return Ok(());
+    }
+    // an earlier attempt may have died while it made it; a worker that took the job over may have made it whole by now
+    held.prove().await.map_err(chain::Error::from)?;
+    tracing::warn!(image = image.path(), snapshot = name, "the snapshot was made half; it is made again");
+    remove_snapshot(image, name).await?;
+    if make_snapshot(image, name).await? {
+        return Ok(());
+    }
+    if let Err(left) = remove_snapshot(image, name).await {
+        tracing::warn!(error = %left, image = image.path(), "the snapshot that could not be made may be left");
+    }
+    Err(chain::Error::HalfSnapshot { image: image.path().to_owned(), snapshot: name.to_owned() }.into())
+}
+
+/// Makes a snapshot that may be there already. Returns whether it has its object map: librbd says that all is well where
+/// it could not make one, for want of space or because the image has lost its own.
+async fn make_snapshot(image: &Image, name: &str) -> Result<bool, JobError> {
+    match mutation::create_snapshot(Point::CreateSnapshot, image, name).await {
+        Err(error) if error.errno != Errno::EXISTS => return Err(error.into()),
+        _ => {}
+    }
+    let snapshots = image.snapshots().await?;
+    match snapshots.iter().find(|snapshot| snapshot.name == name) {
+        Some(made) => Ok(image.snapshot_is_whole(made.id).await?),
+        None => Ok(false),
     }
 }
 

@@ -32,6 +32,13 @@ text_enum! {
     }
 }
 
+impl Status {
+    /// Whether something failed: such a snapshot is not to be used.
+    pub(crate) fn is_broken(self) -> bool {
+        matches!(self, Self::Error | Self::ErrorDeleting)
+    }
+}
+
 /// A snapshot's row.
 #[derive(Debug, Clone, FromRow)]
 pub struct Snapshot {

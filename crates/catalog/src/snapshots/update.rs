@@ -1,5 +1,7 @@
 //! Changing what a snapshot is called, and correcting its status (API spec 11.2).
 
+use sqlx::PgConnection;
+
 use super::record::{Snapshot, Status, lock_in, snapshot_columns};
 use crate::page::Scope;
 use crate::{Catalog, Result, SnapshotId};
@@ -70,20 +72,25 @@ impl Catalog {
 
     /// Sets a snapshot's status as told. `false` when there is no such snapshot in the scope.
     ///
+    /// It does not become usable by that while the job that makes or removes it has begun and has not ended: it stays what it
+    /// is, and becomes what the job comes to. A delete that only waits is taken back.
+    ///
     /// # Errors
     /// The database failed.
     pub async fn reset_snapshot(&self, id: SnapshotId, scope: &Scope, status: Status) -> Result<bool> {
-        let changed = sqlx::query(
-            "UPDATE snapshots SET status = $3, updated_at = now()
-              WHERE id = $1 AND deleted_at IS NULL AND ($2::text IS NULL OR project_id = $2)",
-        )
-        .bind(id)
-        .bind(scope.project())
-        .bind(status)
-        .execute(&self.pool)
-        .await?
-        .rows_affected();
-        Ok(changed == 1)
+        let mut tx = self.pool.begin().await?;
+        if lock_in(&mut tx, id, scope).await?.is_none() {
+            return Ok(false);
+        }
+        if status.is_broken() || !is_unfinished(&mut tx, id).await? {
+            sqlx::query("UPDATE snapshots SET status = $2, updated_at = now() WHERE id = $1")
+                .bind(id)
+                .bind(status)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Takes a report over: the next status of a snapshot that is being made or deleted, and how far it has
@@ -118,4 +125,16 @@ impl Catalog {
         tx.commit().await?;
         Ok(Ok(()))
     }
+}
+
+/// Whether the job that makes or removes a snapshot has begun and has not ended yet.
+async fn is_unfinished(tx: &mut PgConnection, id: SnapshotId) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM jobs
+                         WHERE target_id = $1 AND kind IN ('snapshot_create', 'snapshot_delete')
+                           AND (state = 'running' OR state = 'ready' AND attempt > 0))",
+    )
+    .bind(id)
+    .fetch_one(tx)
+    .await?)
 }

@@ -1,5 +1,7 @@
 //! An administrator's correction of a volume's status (API spec 11.1, `os-reset_status`).
 
+use sqlx::PgConnection;
+
 use super::Status;
 use super::record::lock_in;
 use crate::page::Scope;
@@ -28,7 +30,11 @@ pub enum ResetRejected {
 }
 
 impl Catalog {
-    /// Sets a volume's status as told. What a worker does with it is not touched.
+    /// Sets a volume's status as told. A restore onto it is cancelled by that, as by a reset of its backup.
+    ///
+    /// A volume does not become usable by that while a job that makes, removes or overwrites its image has begun and has
+    /// not ended: whoever attached it would lose what he writes. It stays what it is, and becomes what the job comes to. A
+    /// delete or an extend that only waits is taken back: its worker finds the new status.
     ///
     /// # Errors
     /// The database failed.
@@ -39,6 +45,10 @@ impl Catalog {
         reset: &Reset,
     ) -> Result<std::result::Result<(), ResetRejected>> {
         let mut tx = self.pool.begin().await?;
+        let unmade = match reset.status {
+            Some(status) => Self::cancel_restores(&mut tx, id, status).await?,
+            None => false,
+        };
         let Some(volume) = lock_in(&mut tx, id, scope).await? else { return Ok(Err(ResetRejected::NotFound)) };
         if reset.attached == Some(false) {
             attachments::end(&mut tx, id, None).await?;
@@ -47,13 +57,30 @@ impl Catalog {
         if reset.status == Some(Status::InUse) && attachments::of_volumes(&mut tx, &[id]).await?.is_empty() {
             return Ok(Err(ResetRejected::NotAttached));
         }
+        let mut status = reset.status.unwrap_or(volume.status);
+        if !status.is_broken() && (unmade || is_unfinished(&mut tx, id).await?) {
+            status = volume.status;
+        }
         sqlx::query("UPDATE volumes SET status = $2, migration_status = $3, updated_at = now() WHERE id = $1")
             .bind(id)
-            .bind(reset.status.unwrap_or(volume.status))
+            .bind(status)
             .bind(reset.migration_status.as_ref().unwrap_or(&volume.migration_status))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
         Ok(Ok(()))
     }
+}
+
+/// Whether a job that makes, removes or overwrites a volume's image has begun and has not ended yet.
+async fn is_unfinished(tx: &mut PgConnection, id: VolumeId) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM jobs
+                         WHERE (state = 'running' OR state = 'ready' AND attempt > 0)
+                           AND (target_id = $1 AND kind IN ('volume_create', 'volume_delete')
+                                OR kind = 'backup_restore' AND spec->>'volume' = $1::text))",
+    )
+    .bind(id)
+    .fetch_one(tx)
+    .await?)
 }

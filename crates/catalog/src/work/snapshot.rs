@@ -3,47 +3,73 @@
 use fail_points::Point;
 
 use crate::jobs::{self, Job, JobEnd};
+use crate::page::Scope;
+use crate::snapshots::{self, Snapshot, Status};
 use crate::{Catalog, Result, SnapshotId, transaction};
 
 impl Catalog {
+    /// The snapshot that is to be made. `None` when it is gone or is to go: by force a snapshot is deleted before it was
+    /// made. One whose status was set to another is made all the same, since otherwise there is nothing behind it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn snapshot_to_make(&self, id: SnapshotId) -> Result<Option<Snapshot>> {
+        let snapshot = self.snapshot(id, &Scope::Every).await?;
+        Ok(snapshot.filter(|snapshot| snapshot.status != Status::Deleting))
+    }
+
+    /// The snapshot that is to be removed, as with volumes: `None` when it is gone, or no longer `deleting` and nothing
+    /// was removed of it; where an earlier attempt may have begun (`begun`) only one that can be used is left alone.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn snapshot_to_remove(&self, id: SnapshotId, begun: bool) -> Result<Option<Snapshot>> {
+        let mut connection = self.pool.acquire().await?;
+        // waits for whoever is about to set another status
+        let snapshot = snapshots::lock_in(&mut connection, id, &Scope::Every).await?;
+        Ok(snapshot.filter(|snapshot| snapshot.status == Status::Deleting || begun && snapshot.status.is_broken()))
+    }
+
     /// Records that a snapshot was made.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn finish_snapshot_create(&self, job: &Job, id: SnapshotId) -> Result<()> {
-        self.end_snapshot(job, id, "creating", "available", Some("100%"), JobEnd::Done).await
+        self.end_snapshot(job, id, &[Status::Creating], Status::Available, Some("100%"), JobEnd::Done).await
     }
 
-    /// Records that a snapshot is gone.
+    /// Records that a snapshot is gone, whatever its status was set to meanwhile.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn finish_snapshot_delete(&self, job: &Job, id: SnapshotId) -> Result<()> {
-        self.end_snapshot(job, id, "deleting", "deleted", None, JobEnd::Done).await
+        self.end_snapshot(job, id, Status::ALL, Status::Deleted, None, JobEnd::Done).await
     }
 
-    /// Records that a snapshot could not be made.
+    /// Records that a snapshot could not be made; then it is not `available` either, whoever said so while the job waited.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn fail_snapshot_create(&self, job: &Job, id: SnapshotId, why: &str) -> Result<()> {
-        self.end_snapshot(job, id, "creating", "error", None, JobEnd::Failed(why)).await
+        let from = [Status::Creating, Status::Available];
+        self.end_snapshot(job, id, &from, Status::Error, None, JobEnd::Failed(why)).await
     }
 
-    /// Records that a snapshot could not be removed.
+    /// Records that a snapshot could not be removed, whatever its status was set to meanwhile: it may be half gone.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn fail_snapshot_delete(&self, job: &Job, id: SnapshotId, why: &str) -> Result<()> {
-        self.end_snapshot(job, id, "deleting", "error_deleting", None, JobEnd::Failed(why)).await
+        self.end_snapshot(job, id, Status::ALL, Status::ErrorDeleting, None, JobEnd::Failed(why)).await
     }
 
+    /// Turns a live snapshot from one of these statuses to that one, and ends the job.
     async fn end_snapshot(
         &self,
         job: &Job,
         id: SnapshotId,
-        from: &str,
-        to: &str,
+        from: &[Status],
+        to: Status,
         progress: Option<&str>,
         how: JobEnd<'_>,
     ) -> Result<()> {
@@ -52,7 +78,7 @@ impl Catalog {
             "UPDATE snapshots
                 SET status = $3, progress = COALESCE($4, progress), updated_at = now(),
                     deleted_at = CASE WHEN $3 = 'deleted' THEN now() END
-              WHERE id = $1 AND status = $2 AND deleted_at IS NULL",
+              WHERE id = $1 AND status = ANY($2) AND deleted_at IS NULL",
         )
         .bind(id)
         .bind(from)

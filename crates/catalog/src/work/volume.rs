@@ -1,12 +1,28 @@
 //! Creates, deletes and extends of volumes.
 
 use fail_points::Point;
-use sqlx::PgConnection;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
 
-use super::volume_row;
-use crate::jobs::{self, Job, JobEnd};
+use super::{Asker, backup_row, restore_failed, volume_row};
+use crate::jobs::{self, Job, JobEnd, JobSpec};
+use crate::messages::Detail;
 use crate::volumes::{self, Status, Volume};
-use crate::{Catalog, Result, SnapshotId, VolumeId, transaction};
+use crate::{BackupId, Catalog, JobId, ProjectId, Result, SnapshotId, VolumeId, transaction};
+
+/// Why a restore ended, for those who read that.
+const RESET: &str = "the status of its volume was reset during the restore";
+
+/// A restore onto a volume that waits or runs.
+#[derive(FromRow)]
+struct Restore {
+    spec: Json<JobSpec>,
+    project_id: ProjectId,
+    request_id: Option<String>,
+    cancel_requested: bool,
+    /// No worker ever had it.
+    untouched: bool,
+}
 
 impl Catalog {
     /// A live volume, for a job about it.
@@ -16,6 +32,25 @@ impl Catalog {
     pub async fn volume_for_job(&self, id: VolumeId) -> Result<Option<Volume>> {
         let mut connection = self.pool.acquire().await?;
         volume_row(&mut connection, id).await
+    }
+
+    /// The volume that is to be removed. `None` when it is gone, or no longer `deleting` and nothing was removed of it.
+    /// Where an earlier attempt may have begun (`begun`) the delete is seen through, but not of a volume that can be
+    /// used: its status was set before the first attempt, for [`Catalog::reset_volume`] does not set such a one after that.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn volume_to_remove(&self, id: VolumeId, begun: bool) -> Result<Option<Volume>> {
+        let volume = self.volume_for_job(id).await?;
+        Ok(volume.filter(|volume| volume.status == Status::Deleting || begun && volume.status.is_broken()))
+    }
+
+    /// The volume that is to be grown. `None` when it is gone, or no longer `extending` and its image is as it was.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn volume_to_grow(&self, id: VolumeId, begun: bool) -> Result<Option<Volume>> {
+        Ok(self.volume_for_job(id).await?.filter(|volume| begun || volume.status == Status::Extending))
     }
 
     /// The live snapshots of a volume, for a delete that takes them along.
@@ -62,7 +97,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Records that a volume's image was grown.
+    /// Records that a volume's image was grown, which it was whatever the volume's status was set to meanwhile.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -76,8 +111,10 @@ impl Catalog {
         let mut tx = self.pool.begin().await?;
         // the row's previous status is newer than the job's: the volume may have been detached since
         sqlx::query(
-            "UPDATE volumes SET status = COALESCE(previous_status, $2), size_gib = $3, updated_at = now()
-              WHERE id = $1 AND status = $4",
+            "UPDATE volumes
+                SET status = CASE WHEN status = $4 THEN COALESCE(previous_status, $2) ELSE status END,
+                    size_gib = greatest(size_gib, $3), updated_at = now()
+              WHERE id = $1 AND deleted_at IS NULL",
         )
         .bind(id)
         .bind(previous_status)
@@ -91,22 +128,75 @@ impl Catalog {
     }
 
     /// Records that a job about a volume failed: `error`, `error_deleting` or `error_extending`, as it was
-    /// being made, removed or grown.
+    /// being made, removed or grown. After a delete that is so whatever the status was set to meanwhile: a part of the
+    /// volume may be gone. A status that is another job's stays: that job goes by it.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn fail_volume(&self, job: &Job, id: VolumeId, why: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        for (from, to) in [
-            (Status::Creating, Status::Error),
-            (Status::Deleting, Status::ErrorDeleting),
-            (Status::Extending, Status::ErrorExtending),
-        ] {
-            turn(&mut tx, id, from, to).await?;
+        match job.spec {
+            JobSpec::VolumeDelete { .. } => {
+                if volume_row(&mut tx, id).await?.is_some() {
+                    volumes::set_status(&mut tx, id, Status::ErrorDeleting).await?;
+                }
+            }
+            JobSpec::VolumeExtend { .. } => turn(&mut tx, id, Status::Extending, Status::ErrorExtending).await?,
+            _ => {
+                turn(&mut tx, id, Status::Creating, Status::Error).await?;
+                // it was said to be so while the job waited, and has no image
+                turn(&mut tx, id, Status::Available, Status::Error).await?;
+            }
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
         transaction::commit(Point::FailVolume, tx).await?;
         Ok(())
+    }
+
+    /// Cancels what is being restored onto a volume of another status than this, as part of the caller's transaction, which
+    /// is about to set it. A restore that no worker ever had has ended with that. Returns whether the volume's image
+    /// was still to be made by one: then there may be none.
+    ///
+    /// To be called before the volume is locked: backups, then volumes, then the job is the order of whoever records
+    /// a restore's end.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn cancel_restores(tx: &mut PgConnection, volume: VolumeId, status: Status) -> Result<bool> {
+        let found: Vec<(JobId, BackupId)> = sqlx::query_as(
+            "SELECT j.id, j.target_id FROM jobs AS j JOIN volumes AS v ON v.id = $1
+              WHERE j.kind = 'backup_restore' AND j.state IN ('ready', 'running') AND j.spec->>'volume' = $1::text
+                AND v.status <> $2
+              ORDER BY j.target_id",
+        )
+        .bind(volume)
+        .bind(status)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut unmade = false;
+        for (id, backup) in found {
+            let Some(backup) = backup_row(&mut *tx, backup).await? else { continue };
+            let restore: Option<Restore> = sqlx::query_as(
+                "SELECT spec, project_id, request_id, cancel_requested, state = 'ready' AND attempt = 0 AS untouched
+                   FROM jobs WHERE id = $1 AND state IN ('ready', 'running')
+                    FOR UPDATE",
+            )
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some(restore) = restore else { continue };
+            unmade |= matches!(restore.spec.0, JobSpec::BackupRestore { new_volume: true, .. });
+            // one that was asked to stop is perhaps no longer the only one of its backup
+            if !restore.cancel_requested {
+                jobs::request_cancel(&mut *tx, backup.id, Some(RESET)).await?;
+            }
+            if restore.untouched {
+                let asker = Asker { project_id: &restore.project_id, request_id: restore.request_id.as_deref() };
+                restore_failed(&mut *tx, &asker, &backup, volume, Detail::Cancelled).await?;
+                jobs::drop_untouched(&mut *tx, id, RESET).await?;
+            }
+        }
+        Ok(unmade)
     }
 }
 

@@ -7,6 +7,7 @@
 mod attachments;
 mod backups;
 mod cancels;
+mod damage;
 mod imports;
 mod jobs;
 mod plans;
@@ -15,6 +16,7 @@ mod refused;
 mod services;
 mod snapshots;
 mod support;
+mod transitions;
 mod types;
 mod volumes;
 mod workers;

@@ -5,7 +5,7 @@ use catalog::jobs::JobEnd;
 use chain::names::volume_image;
 use chain::trim::trim;
 
-use super::{Outcome, Scene};
+use super::{Outcome, Scene, given_up};
 use crate::JobError;
 use crate::lease::Held;
 
@@ -14,9 +14,12 @@ pub(super) async fn run(scene: &Scene, held: &Held, volume: VolumeId) -> Result<
     let groups: Vec<Vec<_>> =
         siblings.into_iter().map(|group| group.backups.into_iter().map(|backup| backup.0).collect()).collect();
     let control = held.control(&scene.budget).await?;
+    let trimmed = match given_up(held) {
+        Some(error) => Err(error),
+        None => trim(scene.ceph.volumes(), &volume_image(volume.0), &groups, &control).await.map_err(JobError::from),
+    };
     let why;
-    let end = match trim(scene.ceph.volumes(), &volume_image(volume.0), &groups, &control).await.map_err(JobError::from)
-    {
+    let end = match trimmed {
         Ok(removed) => {
             tracing::info!(volume.id = %volume, removed, "markers that no increment needs were removed");
             JobEnd::Done

@@ -2,9 +2,10 @@
 
 use catalog::VolumeId;
 use catalog::jobs::VolumeOrigin;
+use catalog::volumes::Status;
 
 use super::locked::patiently;
-use super::{Outcome, Scene, nothing_to_do};
+use super::{Outcome, Scene, given_up, nothing_to_do};
 use crate::lease::Held;
 use crate::{JobError, images};
 
@@ -17,11 +18,17 @@ pub(super) async fn create(
     let Some(volume) = scene.catalog.volume_for_job(id).await? else {
         return nothing_to_do(held, "the volume is gone").await;
     };
+    let unused = matches!(volume.status, Status::Creating | Status::Deleting | Status::Error);
+    if from.is_some() && held.job.attempt > 1 && !unused {
+        // a copy is made anew, and somebody may have written to what an earlier attempt has made
+        return nothing_to_do(held, "the volume's status was changed while it was being made").await;
+    }
     let pool = scene.ceph.volumes();
     let size = images::bytes(volume.size_gib);
-    let made = match from {
-        None => images::create(held, pool, id, size).await,
-        Some(origin) => images::create_from(held, pool, id, origin, size).await,
+    let made = match (given_up(held), from) {
+        (Some(error), _) => Err(error),
+        (None, None) => images::create(held, pool, id, size).await,
+        (None, Some(origin)) => images::create_from(held, pool, id, origin, size).await,
     };
     match made {
         Ok(()) => held.persist(|| held.catalog.finish_volume_create(&held.job, id)).await?,
@@ -31,9 +38,16 @@ pub(super) async fn create(
 }
 
 pub(super) async fn delete(scene: &Scene, held: &Held, id: VolumeId, cascade: bool) -> Result<Outcome, JobError> {
+    if scene.catalog.volume_to_remove(id, held.job.attempt > 1).await?.is_none() {
+        return nothing_to_do(held, "the volume is gone, or no longer being deleted").await;
+    }
     let snapshots = if cascade { scene.catalog.snapshots_of_volume(id).await? } else { Vec::new() };
     let pool = scene.ceph.volumes();
-    match patiently(scene, held, "delete the volume again", || images::delete(pool, id, &snapshots)).await {
+    let removed = match given_up(held) {
+        Some(error) => Err(error),
+        None => patiently(scene, held, "delete the volume again", || images::delete(pool, id, &snapshots)).await,
+    };
+    match removed {
         Ok(()) => held.persist(|| held.catalog.finish_volume_delete(&held.job, id)).await?,
         Err(error) => return failed(scene, held, id, &error, "removing a volume failed").await,
     }
@@ -47,8 +61,15 @@ pub(super) async fn extend(
     size_gib: i32,
     previous_status: &str,
 ) -> Result<Outcome, JobError> {
+    if scene.catalog.volume_to_grow(id, held.job.attempt > 1).await?.is_none() {
+        return nothing_to_do(held, "the volume is gone, or no longer being extended").await;
+    }
     let (pool, size) = (scene.ceph.volumes(), images::bytes(size_gib));
-    match patiently(scene, held, "extend the volume again", || images::extend(pool, id, size)).await {
+    let grown = match given_up(held) {
+        Some(error) => Err(error),
+        None => patiently(scene, held, "extend the volume again", || images::extend(pool, id, size)).await,
+    };
+    match grown {
         Ok(()) => {
             held.persist(|| held.catalog.finish_volume_extend(&held.job, id, size_gib, previous_status)).await?;
         }
