@@ -190,7 +190,8 @@ impl Pass<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let (places, unknown) = Places::list(self.catalog, ceph.volumes().clone(), pools).await?;
+        let (places, unknown) =
+            Places::list(self.catalog, ceph.volumes().clone(), pools, &self.settings.default_container).await?;
         for (pool, backup, _) in unknown {
             self.report.findings.push(classify::unknown_metadata(&pool, backup));
         }
@@ -228,7 +229,7 @@ impl Pass<'_> {
                     Owner::Volume(volume) => (volume, None),
                 };
                 let named = Named { backups: backup.into_iter().collect(), ..Named::default() };
-                let records = self.catalog.records_of(VolumeId(volume), &named).await?;
+                let records = places.records_of(self.catalog, volume, &named).await?;
                 let now = self.catalog.now().await?.timestamp().into();
                 let mut finding = classify::trashed(name, &trashed, &records, now);
                 if self.repairer.is_some() && finding.outcome == Outcome::WouldRepair {

@@ -50,6 +50,8 @@ pub struct StaleStatus {
     restore_volume_id: Option<Uuid>,
     /// Whether a backup has a key of its own.
     encrypted: bool,
+    /// Whether a backup was found to be damaged.
+    damaged: bool,
 }
 
 /// Whether a job that may change `alias` is in the queue: one about it, about its backup, or about its volumes.
@@ -80,6 +82,7 @@ impl StaleStatus {
     /// What it is changed to.
     pub fn becomes(&self) -> &'static str {
         match (self.kind, self.status.as_str()) {
+            (Kind::Backup, "restoring") if self.damaged => "error",
             (Kind::Backup, "restoring") | (Kind::Snapshot, "backing-up") => "available",
             (Kind::Backup, "deleting") if !self.encrypted => "deleting, by a new job",
             (Kind::Backup | Kind::Volume | Kind::Snapshot, "deleting") => "error_deleting",
@@ -100,11 +103,12 @@ impl Catalog {
         Ok(sqlx::query_as(concat!(
             active!(),
             "SELECT kind, id, volume_id, project_id, status, changed_at, COALESCE(changed_at >= oldest.at, false) AS young,
-                    restore_volume_id, encrypted
+                    restore_volume_id, encrypted, damaged
                FROM (
                  SELECT 'backup' AS kind, b.id, b.volume_id, b.project_id, b.status,
                         COALESCE(b.updated_at, b.created_at) AS changed_at, b.restore_volume_id,
-                        b.encryption_key_id IS NOT NULL AS encrypted
+                        b.encryption_key_id IS NOT NULL AS encrypted,
+                        b.verify_result IS NOT DISTINCT FROM 'damaged' AS damaged
                    FROM backups AS b
                   WHERE b.status IN ('creating', 'deleting', 'restoring') AND b.deleted_at IS NULL
                     AND (b.project_id || '') IS NOT NULL AND NOT ",
@@ -113,14 +117,15 @@ impl Catalog {
                 backup_keys!()
             ),
             "  UNION ALL
-                 SELECT 'volume', v.id, v.id, v.project_id, v.status, COALESCE(v.updated_at, v.created_at), NULL, false
+                 SELECT 'volume', v.id, v.id, v.project_id, v.status, COALESCE(v.updated_at, v.created_at), NULL, false,
+                        false
                    FROM volumes AS v
                   WHERE v.status IN ('creating', 'deleting', 'extending', 'backing-up', 'restoring-backup')
                     AND v.deleted_at IS NULL AND NOT ",
             worked_on!("v.id", "ARRAY['volume:' || v.id]"),
             "  UNION ALL
                  SELECT 'snapshot', s.id, s.volume_id, s.project_id, s.status, COALESCE(s.updated_at, s.created_at), NULL,
-                        false
+                        false, false
                    FROM snapshots AS s
                   WHERE s.status IN ('creating', 'deleting', 'backing-up') AND s.deleted_at IS NULL AND NOT ",
             worked_on!("s.id", "ARRAY['volume:' || s.volume_id]"),
@@ -193,7 +198,7 @@ async fn end_backup(tx: &mut PgConnection, stale: &StaleStatus) -> Result<()> {
             tell(tx, project.clone(), id, (Action::CreateBackup, Detail::DriverCreateFailed)).await
         }
         ("restoring", _) => {
-            set_backup(tx, id, Status::Available, None).await?;
+            release_backup(tx, id).await?;
             if let Some(target) = stale.restore_volume_id {
                 end_volume(tx, target, "restoring-backup").await?;
             }
@@ -208,6 +213,21 @@ async fn end_backup(tx: &mut PgConnection, stale: &StaleStatus) -> Result<()> {
             jobs::enqueue(tx, &spec, project, None).await.map(drop)
         }
     }
+}
+
+/// The backup is what it was before its restore, unless it was found to be damaged, perhaps only a moment ago.
+async fn release_backup(tx: &mut PgConnection, id: BackupId) -> Result<()> {
+    sqlx::query(
+        "UPDATE backups
+            SET status = CASE WHEN verify_result = 'damaged' THEN $3 ELSE $2 END, updated_at = now()
+          WHERE id = $1",
+    )
+    .bind(id)
+    .bind(Status::Available)
+    .bind(Status::Error)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 async fn set_backup(tx: &mut PgConnection, id: BackupId, status: Status, why: Option<&str>) -> Result<()> {

@@ -102,7 +102,7 @@ impl Catalog {
             // old release may have made (format spec 5.5)
             sqlx::query("UPDATE backups SET service_metadata = $2 WHERE id = $1")
                 .bind(id)
-                .bind(service_metadata(&format!("volume-{}.backup.{id}", backup.volume_id)))
+                .bind(service_metadata(&own_base(&backup)))
                 .execute(&mut *tx)
                 .await?;
         }
@@ -132,6 +132,7 @@ impl Catalog {
         if backup.status != Status::Creating || jobs::is_cancelled(&mut tx, job).await? {
             return Ok(false);
         }
+        damage::one_at_a_time(&mut tx, backup.volume_id).await?;
         sqlx::query(
             "UPDATE backups
                 SET status = $2, service_metadata = $3, parent_id = $4, checksums = $5, fail_reason = NULL,
@@ -152,6 +153,10 @@ impl Catalog {
         }
         for suspect in &outcome.suspects {
             damage::suspect(&mut tx, *suspect, job.request_id.as_deref()).await?;
+        }
+        // whoever found the damage meanwhile passed over what was still being made
+        if outcome.base != own_base(&backup) && damage::may_be_shared(&mut tx, &backup, outcome.parent).await? {
+            damage::suspect(&mut tx, id, job.request_id.as_deref()).await?;
         }
         if outcome.trim {
             trim::enqueue(&mut tx, &backup, job.request_id.as_deref()).await?;
@@ -195,6 +200,11 @@ pub(crate) async fn backup_failed(
         messages::add(tx, &message(asker, backup.id, Action::CreateBackup, detail)).await?;
     }
     release_source(tx, backup, volumes::Status::ErrorBackingUp).await
+}
+
+/// The base of a full backup: no other backup has a part in its objects when it is made.
+fn own_base(backup: &Backup) -> String {
+    format!("volume-{}.backup.{}", backup.volume_id, backup.id)
 }
 
 /// `service_metadata` exactly as Cinder writes it (format spec 1.1).
@@ -259,7 +269,7 @@ async fn snapshot_status(tx: &mut PgConnection, id: SnapshotId) -> Result<Option
 }
 
 /// The candidates, the one that the API chose first, then the newest (format spec 6.3). Only those in the
-/// same container: an increment lives in its parent's image.
+/// same container: an increment lives in its parent's image. One that is being restored may be known to be damaged.
 async fn parents_of(tx: &mut PgConnection, backup: &Backup) -> Result<Vec<Parent>> {
     Ok(sqlx::query_as(
         "SELECT b.id, COALESCE(b.service_metadata, p.service_metadata) AS service_metadata, b.snapshot_id, b.checksums
@@ -267,6 +277,7 @@ async fn parents_of(tx: &mut PgConnection, backup: &Backup) -> Result<Vec<Parent
            LEFT JOIN backups AS p ON p.id = b.parent_id
           WHERE b.volume_id = $1 AND b.project_id = $2 AND b.container = $3 AND b.id <> $4
             AND b.status IN ('available', 'restoring') AND b.deleted_at IS NULL
+            AND b.verify_result IS DISTINCT FROM 'damaged'
           ORDER BY b.id = $5 DESC NULLS LAST, b.data_timestamp DESC NULLS LAST, b.created_at DESC",
     )
     .bind(backup.volume_id)

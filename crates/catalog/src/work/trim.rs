@@ -13,7 +13,7 @@ pub struct Siblings {
     pub project_id: ProjectId,
     /// The container.
     pub container: Option<String>,
-    /// The backups, all of which are complete.
+    /// The backups, all of which are complete, and none of which is known to be damaged.
     pub backups: Vec<BackupId>,
 }
 
@@ -35,7 +35,8 @@ pub(super) async fn enqueue(tx: &mut PgConnection, made: &Backup, request_id: Op
 }
 
 impl Catalog {
-    /// The complete backups of a volume that are ours, by what an increment chooses its parent among.
+    /// The complete backups of a volume that are ours, by what an increment chooses its parent among. Not those that are
+    /// damaged, or the marker of the newest sound one would go for the sake of theirs.
     ///
     /// # Errors
     /// The database failed.
@@ -43,7 +44,7 @@ impl Catalog {
         Ok(sqlx::query_as(
             "SELECT project_id, container, array_agg(id) AS backups FROM backups
               WHERE volume_id = $1 AND status IN ('available', 'restoring') AND deleted_at IS NULL
-                AND starts_with($2, service)
+                AND verify_result IS DISTINCT FROM 'damaged' AND starts_with($2, service)
               GROUP BY project_id, container",
         )
         .bind(volume)

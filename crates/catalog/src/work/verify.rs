@@ -3,7 +3,7 @@
 use fail_points::Point;
 
 use super::{backup_row, damage};
-use crate::backups::{Backup, Status, VerifyResult};
+use crate::backups::{Backup, DRIVER, Status, VerifyResult};
 use crate::jobs::{self, Job, JobEnd};
 use crate::messages::{self, Action, Detail, NewMessage};
 use crate::{BackupId, Catalog, Result, Time, transaction};
@@ -40,6 +40,12 @@ impl Verdict<'_> {
     }
 }
 
+/// How many other backups may have to be looked for before a pool is taken for the wrong one …
+const WITNESSES: i64 = 8;
+
+/// … and among how many of the newest of all, and of its volume, they are chosen, each in an image of its own.
+const NEWEST: i64 = 500;
+
 /// Whether there is anything to read: the data of a backup in another status may not be all there.
 fn is_complete(backup: &Backup) -> bool {
     backup.deleted_at.is_none() && matches!(backup.status, Status::Available | Status::Restoring)
@@ -61,6 +67,45 @@ impl Catalog {
         .fetch_one(&mut *tx)
         .await?;
         Ok(Some(VerifyWork { backup, service_metadata, began }))
+    }
+
+    /// Backups of ours in other images that should be in the pool `container` as well, the newest first, and only a few:
+    /// where none of them is there, the pool may be the wrong one. Backups without a container are in `default_container`.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn witnesses(
+        &self,
+        work: &VerifyWork,
+        container: &str,
+        default_container: &str,
+    ) -> Result<Vec<BackupId>> {
+        Ok(sqlx::query_scalar(
+            // the newest of all first: with the other conditions Postgres would look through every backup for them
+            "WITH candidates AS (
+                 (SELECT id, created_at, container, service, service_metadata FROM backups
+                   WHERE deleted_at IS NULL AND (project_id || '') IS NOT NULL AND status = 'available'
+                   ORDER BY created_at DESC, id DESC LIMIT $6)
+                 UNION
+                 (SELECT id, created_at, container, service, service_metadata FROM backups
+                   WHERE volume_id = $5 AND deleted_at IS NULL AND status = 'available'
+                   ORDER BY created_at DESC LIMIT $6))
+             SELECT id
+               FROM (SELECT DISTINCT ON (service_metadata) id, created_at FROM candidates
+                      WHERE COALESCE(NULLIF(container, ''), $2) = $1 AND starts_with($3, service)
+                        AND service_metadata IS NOT NULL AND service_metadata IS DISTINCT FROM $4
+                      ORDER BY service_metadata, created_at DESC) AS one_an_image
+              ORDER BY created_at DESC, id DESC LIMIT $7",
+        )
+        .bind(container)
+        .bind(default_container)
+        .bind(DRIVER)
+        .bind(&work.service_metadata)
+        .bind(work.backup.volume_id)
+        .bind(NEWEST)
+        .bind(WITNESSES)
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     /// Records what a verification that `began` then has shown, and ends its job, if it was one. Returns whether it was

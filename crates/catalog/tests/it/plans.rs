@@ -352,7 +352,11 @@ async fn what_a_request_begins_reads_its_records_and_counts_its_project(watched:
     let reset = catalog.reset_backup(made.id, &own, backups::Status::Available);
     watched.within("a reset", FEW, reset).await.unwrap();
     watched.within("a verification", FEW, catalog.verify_backup(made.id, &own, None)).await.unwrap();
-    let began = watched.within("its begin", FEW, catalog.begin_verify(made.id)).await.unwrap().began;
+    let work = watched.within("its begin", FEW, catalog.begin_verify(made.id)).await.unwrap();
+    let others =
+        watched.within("what proves its pool", 500 + FEW, catalog.witnesses(&work, "backups", "backups")).await;
+    assert_eq!(others.len(), 8);
+    let began = work.began;
     assert_eq!(watched.within("its progress", FEW, catalog.backup_jobs(made.id, 10)).await.len(), 2);
     assert!(watched.within("a lookup of its result", FEW, catalog.verification(made.id)).await.is_some());
     assert_eq!(watched.within("a volume's backups", FEW, catalog.siblings(made.volume_id)).await.len(), 1);

@@ -4,13 +4,17 @@ use catalog::BackupId;
 use catalog::jobs::JobEnd;
 use catalog::work::DeleteWork;
 use chain::BaseRef;
-use chain::delete::{Request, delete};
+use chain::delete::{Request, delete, remove_marker_named};
 use chain::names::volume_image;
+use chain::{Pools, scan};
 
-use super::locked::Patience;
+use super::locked::{Patience, patiently};
 use super::{Outcome, Scene, base_of, base_ref, given_up, nothing_to_do};
 use crate::JobError;
 use crate::lease::{Held, Stop};
+
+/// What whoever asked for it may do once a lock is free that stood in its way.
+const AGAIN: &str = "delete the backup again";
 
 pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outcome, JobError> {
     let Some(work) = scene.catalog.begin_backup_delete(id, held.job.attempt > 1).await? else {
@@ -34,11 +38,11 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
             // the pool and all in it are gone: so is the backup (format spec 5.1)
             Err(error) if error.is_not_found() => {
                 tracing::warn!(%error, "the backup's pool does not exist");
-                return Ok(());
+                return patiently(scene, held, AGAIN, || unmark(scene, &work)).await;
             }
             Err(error) => return Err(error.into()),
         };
-        let mut patience = Patience::new(&pools, "delete the backup again");
+        let mut patience = Patience::new(&pools, AGAIN);
         while let Err(error) = delete(&pools, &places(&work), &control).await {
             patience.outlast(error, &control.cancel).await?;
         }
@@ -59,6 +63,18 @@ pub(super) async fn run(scene: &Scene, held: &Held, id: BackupId) -> Result<Outc
         }
     }
     Ok(Outcome::Recorded)
+}
+
+/// Removes the backup's markers from the volume, where they are all that is left of it: nobody needs them.
+async fn unmark(scene: &Scene, work: &DeleteWork) -> Result<(), JobError> {
+    let (volumes, volume) = (scene.ceph.volumes(), work.backup.volume_id.0);
+    // a marker is in the pool of the volumes: the other one, which is gone, is not asked
+    let pools = Pools { volumes: volumes.clone(), backups: volumes.clone() };
+    let markers = scan::volume(volumes, volume).await?.unwrap_or_default().markers;
+    for marker in markers.iter().filter(|marker| marker.backup == work.backup.id.0) {
+        remove_marker_named(&pools, &volume_image(volume), &marker.name).await?;
+    }
+    Ok(())
 }
 
 /// Where the backup may be: most often one place. One whose image was never recorded may have left its restore

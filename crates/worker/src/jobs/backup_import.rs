@@ -7,7 +7,7 @@ use rbd::Errno;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Outcome, Scene, base_of};
+use super::{Outcome, Scene, base_of, given_up};
 use crate::lease::Held;
 use crate::{JobError, SERVICE};
 
@@ -23,7 +23,9 @@ pub(super) async fn run(
     record: &Value,
 ) -> Result<Outcome, JobError> {
     // an empty text matches any service, an old module name the class in it (format spec 6.2)
-    let read = if SERVICE.starts_with(service) {
+    let read = if let Some(error) = given_up(held) {
+        Err(error.to_string())
+    } else if SERVICE.starts_with(service) {
         fields(id, record)
     } else {
         Err(format!(
@@ -31,9 +33,11 @@ pub(super) async fn run(
         ))
     };
     let taken = match read {
-        Ok(fields) => match look_at(scene, id, &fields).await? {
+        Ok(mut fields) => match look_at(scene, id, &fields).await? {
             Ok(()) => {
                 let worker = scene.worker();
+                // where it was looked for, whatever the default is later
+                fields.container.get_or_insert_with(|| scene.settings.default_container.clone());
                 let finished = held.persist(|| held.catalog.finish_import(&held.job, id, &fields, &worker)).await?;
                 finished.map_err(|unfit| unfit.to_string())
             }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use catalog::BackupId;
-use catalog::jobs::JobEnd;
+use catalog::jobs::{JobEnd, JobSpec};
 use chain::Budget;
 
 use super::{Outcome, Scene, given_up, hand_back, nothing_to_do};
@@ -21,6 +21,9 @@ const TRY_AGAIN: Duration = Duration::from_mins(1);
 /// … up to this.
 const TRY_AGAIN_AT_LAST: Duration = Duration::from_hours(1);
 
+/// How often a scrub is tried again that Ceph did not let happen: its turn comes again.
+const SCRUB_RETRIES: i32 = 2;
+
 pub(super) async fn run(
     scene: &Scene,
     held: &Held,
@@ -34,7 +37,8 @@ pub(super) async fn run(
         return fail(held, &error.to_string()).await;
     }
     let control = held.control(&Budget::new(MEMORY)).await?;
-    match examine(&scene.ceph, &scene.settings.default_container, &work, bytes_per_second, &control).await {
+    let default_container = &scene.settings.default_container;
+    match examine(&scene.catalog, &scene.ceph, default_container, &work, bytes_per_second, &control).await {
         Ok(finding) => {
             if let Finding::Damaged(why) = &finding {
                 tracing::error!(backup.id = %id, why, "a backup is damaged");
@@ -48,13 +52,28 @@ pub(super) async fn run(
             fail(held, &error.to_string()).await
         }
         Err(error) if error.is_interruption() => Ok(Outcome::Stopped),
+        // will be the same the next time
+        Err(JobError::Failed(why)) => {
+            tracing::error!(backup.id = %id, why, "it can not be told whether a backup is damaged");
+            fail(held, &why).await
+        }
         // says nothing of the backup
+        Err(error) if is_last(&held.job.spec, held.job.takeovers) => {
+            tracing::warn!(backup.id = %id, error = &error as &dyn std::error::Error,
+                "a backup could not be verified, until its turn comes again");
+            fail(held, &error.to_string()).await
+        }
         Err(error) => {
             tracing::warn!(backup.id = %id, error = &error as &dyn std::error::Error, "a backup could not be verified");
             hand_back(held, pause(held.job.takeovers), false, &error.to_string()).await;
             Ok(Outcome::Recorded)
         }
     }
+}
+
+/// Whether this try is the last: more than ten of a verification that somebody asked for are given up when they begin.
+fn is_last(spec: &JobSpec, tries: i32) -> bool {
+    matches!(spec, JobSpec::BackupScrub { .. }) && tries > SCRUB_RETRIES
 }
 
 fn pause(tries: i32) -> Duration {
@@ -70,6 +89,14 @@ async fn fail(held: &Held, why: &str) -> Result<Outcome, JobError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_scrub_is_not_tried_for_long() {
+        let backup = BackupId::random();
+        let last = |spec: &JobSpec| [1, 2, 3, 10].map(|tries| is_last(spec, tries));
+        assert_eq!(last(&JobSpec::BackupScrub { backup }), [false, false, true, true]);
+        assert_eq!(last(&JobSpec::BackupVerify { backup }), [false; 4]);
+    }
 
     #[test]
     fn tries_come_less_and_less_often() {

@@ -79,32 +79,36 @@ pub(super) fn trashed(pool: &str, trashed: &InTrash, records: &Records, now: Sys
     let image = &trashed.image;
     let (class, what) = (Class::ImageInTrash, format!("{pool}/{} ({})", image.name, image.id));
     let by_hand = format!("rbd trash rm {pool}/{}", image.id);
-    let deleted = match trashed.owner {
+    let owner = match trashed.owner {
         Owner::Base(base) => records
             .backups
             .iter()
             .find(|record| {
                 Some(record.id.0) == base.backup
-                    && record.deleted
                     && record.is_ours()
                     && record.volume_id.0 == base.volume
                     && record.container.as_deref() == Some(pool)
             })
-            .map(|record| format!("backup {}", record.id)),
+            .map(|record| (format!("backup {}", record.id), record.deleted)),
         // the volumes' pool has the volumes of one catalogue
         Owner::Volume(volume) => {
-            records.volume.as_ref().filter(|record| record.deleted).map(|_| format!("volume {volume}"))
+            records.volume.as_ref().filter(|record| record.deleted).map(|_| (format!("volume {volume}"), true))
         }
     };
-    let Some(deleted) = deleted else {
-        return Finding::left(class, what, "nobody can say who put it there".to_owned(), by_hand, NOT_OURS);
-    };
-    let why = match trashed.mover {
-        Mover::Deletion => format!("it was in use when {deleted} was deleted"),
-        Mover::Removal => format!("{deleted} was deleted, and the removal of the image was cut short"),
-        Mover::Somebody => {
+    let why = match (owner, trashed.mover) {
+        (Some((deleted, true)), Mover::Deletion) => format!("it was in use when {deleted} was deleted"),
+        (Some((deleted, true)), Mover::Removal) => {
+            format!("{deleted} was deleted, and the removal of the image was cut short")
+        }
+        (Some((deleted, true)), Mover::Somebody) => {
             let why = format!("{deleted} was deleted; somebody had moved the image there before");
             return Finding::left(class, what, why, by_hand, "whoever moved it there may want to keep it");
+        }
+        // what a failed attempt has left: what the backup is in, if it was made since, has another id
+        (Some((live, false)), Mover::Deletion) => format!("it was in use when what {live} had left was removed"),
+        (Some((live, false)), Mover::Removal) => format!("the removal of what {live} had left was cut short"),
+        (Some((_, false)), Mover::Somebody) | (None, _) => {
+            return Finding::left(class, what, "nobody can say who put it there".to_owned(), by_hand, NOT_OURS);
         }
     };
     if image.kept_until > now {

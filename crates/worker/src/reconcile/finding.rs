@@ -18,7 +18,7 @@ pub enum Class {
     PointWithoutBackup,
     /// A base of which no live record knows.
     BaseWithoutBackup,
-    /// A base without a restore point, whose backup failed or is gone.
+    /// A base without a restore point, whose backup failed, is gone, or is in another one.
     HalfMadeBase,
     /// A base without a restore point, whose backup was complete once.
     BaseWithoutPoint,

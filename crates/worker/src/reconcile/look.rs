@@ -19,6 +19,8 @@ use crate::jobs::base_of;
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) volumes: Pool,
+    /// The pool that backups are in whose records name none.
+    pub(super) default_container: String,
     /// The pools of backups, by their names.
     pub(super) backups: BTreeMap<String, Pool>,
     /// The bases of each volume that were listed, by their pools.
@@ -54,7 +56,7 @@ pub(super) async fn look(catalog: &Catalog, places: &Places, volume: Uuid) -> Re
         }
     }
     let named = named(&seen);
-    let records = catalog.records_of(VolumeId(volume), &named).await?;
+    let records = places.records_of(catalog, volume, &named).await?;
     let mut proven = BTreeSet::new();
     for record in records.backups.iter().filter(|record| is_whole(record, volume)) {
         let Some((pool_name, pool)) = record.container.as_ref().and_then(|name| places.backups.get_key_value(name))
@@ -120,8 +122,11 @@ impl Places {
         catalog: &Catalog,
         volumes: Pool,
         backups: BTreeMap<String, Pool>,
+        default_container: &str,
     ) -> Result<(Self, Vec<(String, Uuid, Option<SystemTime>)>), JobError> {
-        let mut places = Self { volumes, backups, bases: BTreeMap::new(), metadata: BTreeMap::new() };
+        let default_container = default_container.to_owned();
+        let (bases, metadata) = (BTreeMap::new(), BTreeMap::new());
+        let mut places = Self { volumes, default_container, backups, bases, metadata };
         let mut unknown = Vec::new();
         for (name, pool) in &places.backups {
             for (volume, bases) in scan::bases(pool).await? {
@@ -141,6 +146,13 @@ impl Places {
         Ok((places, unknown))
     }
 
+    /// What the records say of a volume and of what is named there, all live backups in a pool.
+    pub(super) async fn records_of(&self, catalog: &Catalog, volume: Uuid, named: &Named) -> Result<Records, JobError> {
+        let mut records = catalog.records_of(VolumeId(volume), named).await?;
+        in_default_container(&mut records, &self.default_container);
+        Ok(records)
+    }
+
     /// Every volume that has an image, a base or a record.
     pub(super) async fn volumes_to_look_at(&self, catalog: &Catalog) -> Result<BTreeSet<Uuid>, JobError> {
         let mut all: BTreeSet<Uuid> = scan::volumes(&self.volumes).await?.into_iter().collect();
@@ -151,6 +163,16 @@ impl Places {
             let Some(end) = page.last() else { return Ok(all) };
             last = *end;
             all.extend(page);
+        }
+    }
+}
+
+/// An imported record may name no pool: its backup is read from the default one, and is nobody's orphan there. A deleted
+/// one that names none proves nothing.
+pub(super) fn in_default_container(records: &mut Records, default_container: &str) {
+    for record in records.backups.iter_mut().filter(|record| !record.deleted) {
+        if record.container.as_ref().is_none_or(String::is_empty) {
+            record.container = Some(default_container.to_owned());
         }
     }
 }

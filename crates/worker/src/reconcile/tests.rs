@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::classify::{Known, Seen, classify, trashed};
 use super::finding::{Class, Finding, Outcome, YOUNG};
+use super::look::in_default_container;
 
 const VOLUME: Uuid = Uuid::from_u128(1);
 const BACKUP: Uuid = Uuid::from_u128(2);
@@ -122,6 +123,46 @@ fn a_restore_point_in_another_base_than_its_backups_is_told() {
     // where its own is not to be seen, this may be the only one
     let only = Seen { bases: vec![seen.bases[0].clone()], ..seen };
     assert!(look(&only, vec![own, other]).is_empty());
+}
+
+#[test]
+fn a_base_that_its_backup_did_not_come_to_be_in_is_told() {
+    let seen = Seen { bases: vec![base(BACKUP, &[]), base(OTHER, &[OTHER, BACKUP])], ..seen() };
+    let root = record(OTHER, Status::Available);
+    let placed = |status| Record { service_metadata: root.service_metadata.clone(), ..record(BACKUP, status) };
+    for complete in [Status::Available, Status::Restoring] {
+        let found = look(&seen, vec![root.clone(), placed(complete)]);
+        assert_eq!(told(&found), [(Class::HalfMadeBase, false)], "{complete}");
+        assert_eq!(found[0].by_hand, format!("rbd rm backups/{}", base_image(VOLUME, BACKUP)));
+    }
+    let failed = Record { completed: true, ..placed(Status::Error) };
+    assert_eq!(told(&look(&seen, vec![root.clone(), failed])), [(Class::HalfMadeBase, false)]);
+    assert!(look(&seen, vec![root.clone(), placed(Status::Creating)]).is_empty());
+    // where its restore point is not in the other one it may be in neither, and the head the last copy
+    let lost = Seen { bases: vec![base(BACKUP, &[]), base(OTHER, &[OTHER])], ..seen };
+    assert!(look(&lost, vec![root.clone(), placed(Status::Available)]).is_empty());
+}
+
+#[test]
+fn a_live_backup_without_a_container_is_in_the_default_one() {
+    let seen = Seen {
+        bases: vec![base(BACKUP, &[BACKUP])],
+        metadata: vec![("backups".to_owned(), BACKUP, at(100))],
+        lost: vec![(OTHER, "it is gone".to_owned())],
+        ..seen()
+    };
+    let known = Known { fenced: Vec::new(), proven: BTreeSet::from(["backups".to_owned()]) };
+    for container in [None, Some(String::new())] {
+        let nowhere = |id, status| Record { container: container.clone(), ..record(id, status) };
+        let mut all = records(vec![nowhere(BACKUP, Status::Available), nowhere(OTHER, Status::Available)]);
+        in_default_container(&mut all, "backups");
+        assert_eq!(told(&classify(&seen, &all, &known)), [(Class::BackupWithoutPoint, true)]);
+        // a deleted one is not thereby proved ours
+        let mut gone = records(vec![nowhere(BACKUP, Status::Deleted)]);
+        in_default_container(&mut gone, "backups");
+        let expected = [(Class::BaseWithoutBackup, false), (Class::MetadataWithoutBackup, false)];
+        assert_eq!(told(&classify(&seen, &gone, &known)), expected);
+    }
 }
 
 #[test]
@@ -318,7 +359,7 @@ fn of_the_trash_only_what_a_deletion_moved_there_is_purged() {
         removing: false,
     };
     let owner = Owner::Base(BaseName { volume: VOLUME, backup: Some(BACKUP) });
-    let outcome = |mover, image: &Trashed, records| {
+    let outcome = |mover, image: &Trashed, records: &Records| {
         let found = trashed("backups", &InTrash { owner, mover, image: image.clone() }, records, at(200));
         (found.outcome, found.left_because)
     };
@@ -327,6 +368,18 @@ fn of_the_trash_only_what_a_deletion_moved_there_is_purged() {
         assert_eq!(outcome(mover, &image, &strange).0, Outcome::Reported);
     }
     assert_eq!(outcome(Mover::Somebody, &image, &records).0, Outcome::Reported);
+    // what a live backup is in is never the image that has this id
+    for status in [Status::Error, Status::Available] {
+        let live = self::records(vec![record(BACKUP, status)]);
+        for mover in [Mover::Deletion, Mover::Removal] {
+            assert_eq!(outcome(mover, &image, &live), (Outcome::WouldRepair, None), "{status}");
+        }
+        assert_eq!(outcome(Mover::Somebody, &image, &live).0, Outcome::Reported);
+        let young = Records { horizon: Some(time(100)), ..live };
+        assert_eq!(outcome(Mover::Removal, &image, &young), (Outcome::Reported, Some(YOUNG.to_owned())));
+    }
+    let far = Record { container: Some("far".to_owned()), ..record(BACKUP, Status::Error) };
+    assert_eq!(outcome(Mover::Deletion, &image, &self::records(vec![far])).0, Outcome::Reported);
     let kept = Trashed { kept_until: at(201), ..image };
     let because = Some("it is kept there until 1970-01-01T00:03:21Z".to_owned());
     assert_eq!(outcome(Mover::Deletion, &kept, &records), (Outcome::Reported, because));

@@ -39,6 +39,15 @@ impl<'a> Look<'a> {
         let owners: Vec<(&Mark, Whose<'_>)> =
             base.points.iter().map(|point| (point, self.owner(point.backup, Some(pool)))).collect();
         let claims: Vec<&Record> = self.claims(pool, base);
+        if let Some((record, own)) = self.moved_on(pool, base, &claims) {
+            return found.push(Finding::left(
+                Class::HalfMadeBase,
+                path.clone(),
+                format!("it has no restore point, and backup {} is in {own}", record.id),
+                format!("rbd rm {path}"),
+                "removing it with its backup, as others are, would take what the backup needs",
+            ));
+        }
         let live = owners.iter().any(|(_, owner)| matches!(owner, Whose::Live(_)));
         let wanted = live || claims.iter().any(|record| record.status != Status::Error);
         if !wanted && claims.is_empty() {
@@ -86,6 +95,15 @@ impl<'a> Look<'a> {
         let own = record.placed().and_then(base_of).filter(|own| *own != base.name)?;
         let holds = |other: &Base| other.name == own && other.points.iter().any(|point| point.backup == record.id.0);
         self.seen.bases.iter().any(|(other, base)| other == pool && holds(base)).then_some(own)
+    }
+
+    /// The complete backup whose name this image has that is in another one, and that: a first attempt at it began a base of
+    /// its own, and a later one became an increment. Nobody else claims the image, and nothing in it is a backup.
+    fn moved_on(&self, pool: &str, base: &Base, claims: &[&'a Record]) -> Option<(&'a Record, String)> {
+        let [record] = claims else { return None };
+        let complete = record.completed || matches!(record.status, Status::Available | Status::Restoring);
+        let own = self.own_base(record, pool, base).filter(|_| complete && base.points.is_empty())?;
+        Some((record, own))
     }
 
     /// Tells which live backups were made with checksums and have none any more. Returns whether there are any: what they
