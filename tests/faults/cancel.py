@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
 from pools import BACKUPS_POOL, VOLUMES_POOL, Pools
 from service import binary
 from takeover.disks import FILLED, change, expected, fill, seen, stray_data
@@ -75,14 +76,24 @@ def test_an_increment(tenant, pools):
     assert seen(pools, volume) == expected(volume, third, {full: first, last: third})
 
 
-def test_a_restore(tenant, pools):
+def reset(tenant: Tenant, volume: str) -> None:
+    """Makes nothing usable that is still written to."""
+    tenant.api.action("volume", volume, "os-reset_status", {"status": "available"}).expect(202)
+    assert tenant.api.status("volume", volume) in ("restoring-backup", "error_restoring")
+
+
+@pytest.mark.parametrize("by_a_reset", [False, True])
+def test_a_restore(tenant, pools, by_a_reset):
     volume = tenant.volume()
     content = fill(pools, volume)
     backup = tenant.backup(volume)
     target = tenant.volume()
     tenant.api.post(f"/backups/{backup}/restore", {"restore": {"volume_id": target}}).expect(202)
     copying(tenant.server, backup)
-    cancel(tenant, backup)
+    if by_a_reset:
+        reset(tenant, target)
+    else:
+        cancel(tenant, backup)
     assert stopped(tenant, backup)
     assert tenant.api.get(f"/backups/{backup}").expect(200)["backup"]["status"] == "available"
     assert tenant.api.get(f"/volumes/{target}").expect(200)["volume"]["status"] == "error_restoring"
