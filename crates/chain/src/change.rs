@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rbd::{DiffMode, Difference, Extent, Features, Image, Layout};
+use rbd::{DiffMode, Difference, Extent, Features, Image, Layout, Pool};
 
 use crate::blocks::BLOCK;
 use crate::error::{Error, Result};
@@ -28,8 +28,42 @@ pub(crate) struct Change {
     layout: Layout,
     /// Whether the object maps are asked first, and each object only where they say that something changed.
     maps_first: bool,
-    /// Whether what exists is compared with the object map that it will be read through: see [`Change::checked`].
-    checked: bool,
+    /// Where the image, a snapshot of a volume's, can be opened again, if what exists is compared with the object map that
+    /// it is read through: see [`Change::checked`].
+    checked: Option<Again>,
+}
+
+/// A snapshot that can be opened again.
+#[derive(Debug, Clone)]
+struct Again {
+    pool: Pool,
+    name: String,
+    snapshot: String,
+}
+
+impl Again {
+    /// What the snapshot's object map says that there is in a range, by the map that `image` was opened with.
+    async fn mapped(image: &Image, range: Range<u64>) -> Result<Vec<Extent>> {
+        let found = image.differences(None, range, false, DiffMode::WholeObject).await?;
+        Ok(union(existing(found), &[]))
+    }
+
+    /// As the map is now.
+    async fn mapped_now(&self, range: Range<u64>) -> Result<Vec<Extent>> {
+        let image = match self.pool.open_read_only(&self.name, Some(&self.snapshot)).await {
+            Err(error) if error.is_not_found() => {
+                return Err(Error::SourceVanished { image: format!("{}/{}", self.pool.name(), self.name) });
+            }
+            opened => opened?,
+        };
+        let mapped = Self::mapped(&image, range).await;
+        image.close().await;
+        mapped
+    }
+}
+
+fn existing(found: Vec<Difference>) -> Vec<Extent> {
+    found.into_iter().filter(|difference| difference.exists).map(|difference| difference.extent).collect()
 }
 
 impl Change {
@@ -39,7 +73,7 @@ impl Change {
     /// Ceph failed.
     pub(crate) async fn content_of(image: &Image) -> Result<Self> {
         let layout = image.layout().await?;
-        Ok(Self { image: image.clone(), from: None, suspect: 0..0, layout, maps_first: false, checked: false })
+        Ok(Self { image: image.clone(), from: None, suspect: 0..0, layout, maps_first: false, checked: None })
     }
 
     /// What may differ between the snapshot `from`, which `start` was opened at, and the point that `image`, a
@@ -62,7 +96,7 @@ impl Change {
             suspect,
             layout,
             maps_first: false,
-            checked: false,
+            checked: None,
         })
     }
 
@@ -83,10 +117,10 @@ impl Change {
         let neighbour = youngest.is_some_and(|youngest| youngest.name == point && youngest.size == layout.size);
         // a base has no parent: nothing is suspect
         let (image, from) = (head.clone(), Some(point.to_owned()));
-        Ok(Self { image, from, suspect: 0..0, layout, maps_first: mapped && neighbour, checked: false })
+        Ok(Self { image, from, suspect: 0..0, layout, maps_first: mapped && neighbour, checked: None })
     }
 
-    /// Of a volume's image that a guest may write to: its objects are compared with its map on the way.
+    /// Of a `snapshot` of a volume's image, whose objects are compared with its map on the way.
     ///
     /// librbd reads an object only where the snapshot's map says that it is there, and gives zeroes or the parent's
     /// bytes otherwise. A guest whose librbd is older than 16.2.14 may leave that map stale when the snapshot is made
@@ -95,10 +129,13 @@ impl Change {
     ///
     /// # Errors
     /// Ceph failed.
-    pub(crate) async fn checked(self) -> Result<Self> {
+    pub(crate) async fn checked(self, pool: &Pool, name: &str, snapshot: &str) -> Result<Self> {
         let maps = Features::OBJECT_MAP.with(Features::FAST_DIFF);
-        let checked = self.image.features().await?.has(maps);
-        Ok(Self { checked, ..self })
+        if !self.image.features().await?.has(maps) {
+            return Ok(self);
+        }
+        let checked = Again { pool: pool.clone(), name: name.to_owned(), snapshot: snapshot.to_owned() };
+        Ok(Self { checked: Some(checked), ..self })
     }
 
     /// Whether some of the extents are only suspects, so that comparing them with the target before writing
@@ -116,8 +153,8 @@ impl Change {
         let diff = |mode| self.image.diff(self.from.as_deref(), range.clone(), self.from.is_none(), mode);
         let found = if self.maps_first && diff(DiffMode::WholeObject).await?.is_empty() {
             Vec::new()
-        } else if self.checked {
-            self.checked_extents(range.clone()).await?
+        } else if let Some(again) = &self.checked {
+            self.checked_extents(range.clone(), again).await?
         } else {
             diff(DiffMode::Precise).await?
         };
@@ -129,21 +166,24 @@ impl Change {
     }
 
     /// The extents in a range, once the map knows of all of them that exist.
-    async fn checked_extents(&self, range: Range<u64>) -> Result<Vec<Extent>> {
-        let diff = |from, parent, mode| self.image.differences(from, range.clone(), parent, mode);
-        let found = diff(self.from.as_deref(), self.from.is_none(), DiffMode::Precise).await?;
+    ///
+    /// A handle goes by the map that it was opened with. An object of a clone that a guest has copied from the parent since
+    /// is in the snapshot, and in its map: only a handle that is opened now knows that. The older one reads the same bytes
+    /// from the parent.
+    async fn checked_extents(&self, range: Range<u64>, again: &Again) -> Result<Vec<Extent>> {
+        let precise = |from, parent| self.image.differences(from, range.clone(), parent, DiffMode::Precise);
+        let found = precise(self.from.as_deref(), self.from.is_none()).await?;
         let extents = found.iter().map(|difference| difference.extent).collect();
         if !found.iter().any(|difference| difference.exists) {
             return Ok(extents);
         }
         // what a clone has from its parent is in no map of its own
         let from_parent = self.from.is_none() && self.image.parent_overlap().await? > 0;
-        let own = if from_parent { diff(None, false, DiffMode::Precise).await? } else { found };
-        let mapped = diff(None, false, DiffMode::WholeObject).await?;
-        let existing = |found: Vec<Difference>| -> Vec<Extent> {
-            found.into_iter().filter(|difference| difference.exists).map(|difference| difference.extent).collect()
-        };
-        match first_outside(&existing(own), &union(existing(mapped), &[])) {
+        let own = existing(if from_parent { precise(None, false).await? } else { found });
+        if first_outside(&own, &Again::mapped(&self.image, range.clone()).await?).is_none() {
+            return Ok(extents);
+        }
+        match first_outside(&own, &again.mapped_now(range).await?) {
             None => Ok(extents),
             Some(offset) => Err(Error::StaleMap { image: self.image.path().to_owned(), offset }),
         }

@@ -1,13 +1,15 @@
 //! Before a job is gone on with: whoever lost it is kept from writing (docs/adr/0011-a-lost-worker-is-blocklisted.md).
 
+use catalog::jobs::JobSpec;
 use catalog::workers::LostWorker;
+use chain::Interrupted;
 use chain::mutation::fence as fence_client;
 use rbd::{Errno, FENCED_FOR};
 
 use crate::JobError;
 use crate::ceph::Ceph;
 use crate::incarnation::Incarnation;
-use crate::lease::Held;
+use crate::lease::{Held, Stop};
 
 /// Makes sure that nobody but this incarnation writes for the job any more.
 ///
@@ -17,7 +19,7 @@ pub(crate) async fn predecessors(us: &Incarnation, held: &Held) -> Result<(), Jo
     let job = &held.job;
     if job.attempt == 1 {
         // nobody had it before; but the job before it on the same images may have begun with a fence
-        return wait_for_fences(us).await;
+        return wait_for_fences(us, held).await;
     }
     let lost = held.catalog.lost_workers(job, FENCED_FOR).await?;
     for worker in &lost {
@@ -30,7 +32,7 @@ pub(crate) async fn predecessors(us: &Incarnation, held: &Held) -> Result<(), Jo
         }
         fence(&us.ceph, worker).await?;
     }
-    wait_for_fences(us).await?;
+    wait_for_fences(us, held).await?;
     if !lost.is_empty() {
         held.catalog.record_fenced(job).await?;
     }
@@ -38,10 +40,27 @@ pub(crate) async fn predecessors(us: &Incarnation, held: &Held) -> Result<(), Jo
 }
 
 /// What somebody has fenced is so for us only with the map that says so: an OSD learns of it at the latest from what we
-/// ask of it then.
-async fn wait_for_fences(us: &Incarnation) -> Result<(), JobError> {
-    for cluster in us.ceph.clusters() {
-        cluster.latest_map().await?;
+/// ask of it then. Only the clusters that the job writes to are waited for.
+async fn wait_for_fences(us: &Incarnation, held: &Held) -> Result<(), JobError> {
+    let only_volumes = matches!(
+        held.job.spec,
+        JobSpec::VolumeCreate { .. }
+            | JobSpec::VolumeDelete { .. }
+            | JobSpec::VolumeExtend { .. }
+            | JobSpec::SnapshotCreate { .. }
+            | JobSpec::SnapshotDelete { .. }
+            | JobSpec::SourceTrim { .. }
+    );
+    let clusters = if only_volumes { vec![us.ceph.volumes().cluster().clone()] } else { us.ceph.clusters() };
+    let stop = held.told_to_stop();
+    for cluster in clusters {
+        tokio::select! {
+            // monitors that do not answer are waited for, as OSDs are, but not by a worker that is to end
+            () = stop.cancelled(), if held.why() != Some(Stop::Cancelled) => {
+                return Err(chain::Error::from(Interrupted::Cancelled).into());
+            }
+            latest = cluster.latest_map() => latest?,
+        }
     }
     Ok(())
 }

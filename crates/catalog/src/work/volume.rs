@@ -45,6 +45,29 @@ impl Catalog {
         Ok(volume.filter(|volume| volume.status == Status::Deleting || begun && volume.status.is_broken()))
     }
 
+    /// Records that a volume is not deleted after all, nor are the snapshots that were to go with it.
+    ///
+    /// # Errors
+    /// The database failed, or the job is no longer this worker's.
+    pub async fn take_back_volume_delete(&self, job: &Job, id: VolumeId) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(
+            "UPDATE snapshots AS s SET status = 'available', updated_at = now()
+              WHERE volume_id = $1 AND status = 'deleting' AND deleted_at IS NULL
+                AND EXISTS (SELECT 1 FROM volumes WHERE id = $1 AND deleted_at IS NULL)
+                AND NOT EXISTS (SELECT 1 FROM jobs WHERE target_id = s.id AND kind = 'snapshot_delete'
+                                                      AND state IN ('ready', 'running'))
+                AND NOT EXISTS (SELECT 1 FROM jobs WHERE target_id = $1 AND kind = 'volume_delete' AND id <> $2
+                                                      AND state IN ('ready', 'running'))",
+        )
+        .bind(id)
+        .bind(job.id)
+        .execute(&mut *tx)
+        .await?;
+        jobs::end(&mut tx, job, JobEnd::Done).await?;
+        transaction::commit(Point::EndJob, tx).await
+    }
+
     /// The volume that is to be grown. `None` when it is gone, or no longer `extending` and its image is as it was.
     ///
     /// # Errors

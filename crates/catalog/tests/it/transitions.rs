@@ -302,3 +302,25 @@ async fn a_reset_that_is_refused_cancels_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn with_a_delete_that_is_taken_back_its_snapshots_come_back() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let id = database.available_volume(1).await;
+        let snapshot = catalog.create_snapshot(&new_snapshot(id), &scope(), None).await.unwrap().unwrap().id;
+        let job = claim(database, Lane::Light).await;
+        catalog.finish_snapshot_create(&job, snapshot).await.unwrap();
+        let cascade = Deletion { cascade: true, force: false };
+        catalog.delete_volume(id, &scope(), cascade, None).await.unwrap().unwrap();
+        assert_eq!(snapshot_status(database, snapshot).await, Some(snapshots::Status::Deleting));
+        reset(database, id, Status::Available).await;
+        let job = claim(database, Lane::Light).await;
+        assert!(catalog.volume_to_remove(id, false).await.unwrap().is_none());
+        catalog.take_back_volume_delete(&job, id).await.unwrap();
+        assert_eq!(snapshot_status(database, snapshot).await, Some(snapshots::Status::Available));
+        assert_eq!(seen(database, id).await, Some((Status::Available, 1)));
+        assert!(catalog.claim_job("one", "lab", Lane::Light, LEASE).await.unwrap().is_none());
+    })
+    .await;
+}

@@ -91,7 +91,7 @@ pub(super) async fn copy(
             // what fills a part of it is not of this snapshot: the one that it is of was there a moment ago
             return Err(Error::SourceVanished { image: from.path().to_owned() });
         }
-        let content = Change::content_of(&from).await?.checked().await?;
+        let content = Change::content_of(&from).await?.checked(&pools.volumes, &request.image, point).await?;
         let (sums, recorded) =
             if request.checksums { (Sums::Taken, Recorded::Whole) } else { (Sums::Ignored, Recorded::Not) };
         let copy = Copy { from: &from, to, known: Known::Empty, sums, what: Some(&what), part: Part::default() };
@@ -107,7 +107,9 @@ pub(super) async fn copy(
         };
         Change::beyond(&start.point.0, &head).await
     };
-    let changed = async { Change::between(&start_image, &start.from.0, &from).await?.checked().await };
+    let changed = async {
+        Change::between(&start_image, &start.from.0, &from).await?.checked(&pools.volumes, &request.image, point).await
+    };
     let (changed, leftover) = futures_util::try_join!(changed, leftover)?;
     let known = if changed.has_suspects() { Known::WorthReading } else { Known::Nothing };
     let before = Before::new(&pools.backups, &start.base, &start.point.0, start.size);

@@ -1,8 +1,14 @@
 //! Object maps of a volume's snapshots that are wrong: librbd reads nothing that they do not know of.
 
-use chain::{Error, create};
-use rbd::Image;
+use chain::metadata::VolumeMetadata;
+use chain::names::volume_image;
+use chain::{BaseRef, Error, create};
+use rbd::{Features, Image};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use crate::cluster::Ceph;
 use crate::interrupt::{Interruption, undisturbed};
 use crate::world::{MIB, World, noise};
 
@@ -73,4 +79,84 @@ async fn a_snapshot_whose_map_is_stale_is_backed_up_when_that_is_rebuilt() {
     crate::cluster::rbd(&["object-map", "rebuild", &path]).await;
     world.create(&asked).await.unwrap();
     world.finish().await;
+}
+
+/// Each first write to an object of a clone copies it from the parent, into its snapshots and their maps: an open handle
+/// does not know of it. Too large for a byte array, so that there is time for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_that_a_guest_writes_to_is_backed_up() {
+    const SIZE: u64 = 6 << 30;
+    const EVERY: u64 = 8 * MIB;
+    const LEN: u64 = 4096;
+    let ceph = Ceph::shared().await;
+    let (volumes, backups) = (&ceph.pools.volumes, &ceph.pools.backups);
+    let (parent, id) = (volume_image(Uuid::new_v4()), Uuid::new_v4());
+    let clone = volume_image(id);
+    let features =
+        Features::LAYERING.with(Features::EXCLUSIVE_LOCK).with(Features::OBJECT_MAP).with(Features::FAST_DIFF);
+    volumes.create_image(&parent, SIZE, Some(features), None).await.unwrap();
+    let image = volumes.open(&parent).await.unwrap();
+    let places: Vec<u64> = (0..SIZE / EVERY).map(|index| index * EVERY).collect();
+    for &place in &places {
+        image.write(place, noise(place, LEN).into()).await.unwrap();
+    }
+    image.create_snapshot("golden").await.unwrap();
+    image.protect_snapshot("golden").await.unwrap();
+    volumes.clone_image(&parent, "golden", &clone, Some(features)).await.unwrap();
+
+    // from the end to the start, towards the backup
+    let guest = volumes.open(&clone).await.unwrap();
+    let (stop, mut writing) = (CancellationToken::new(), JoinSet::new());
+    let (stopped, disk, order) = (stop.clone(), guest.clone(), places.clone());
+    writing.spawn(async move {
+        let mut written = 0;
+        for place in order.into_iter().rev().take_while(|_| !stopped.is_cancelled()) {
+            disk.write(place + 8192, noise(place + 1, LEN).into()).await.unwrap();
+            written += 1;
+        }
+        written
+    });
+
+    let mut parents: Vec<BaseRef> = Vec::new();
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let request = create::Request {
+            backup: Uuid::new_v4(),
+            volume: id,
+            image: clone.clone(),
+            snapshot: None,
+            parents: parents.clone(),
+            places: Vec::new(),
+            checksums: true,
+            metadata: VolumeMetadata::default(),
+        };
+        let make = async |control: &_| create::create(&ceph.pools, &request, control).await;
+        let created = undisturbed(&ceph.budget, make).await.unwrap();
+        let base = Some(created.base.clone());
+        parents = vec![BaseRef { backup: request.backup, volume: id, base, snapshot: None, checksums: true }];
+        made.push((request, created));
+    }
+    stop.cancel();
+    let written: usize = writing.join_all().await.into_iter().sum();
+    assert!(written > 0, "the guest has written nothing");
+    for (_, created) in &made {
+        let marker = volumes.open_read_only(&clone, Some(&created.marker)).await.unwrap();
+        let point = backups.open_read_only(&created.base, Some(&created.marker)).await.unwrap();
+        for &place in &places {
+            let (was, is) = (marker.read(place, 16384).await.unwrap(), point.read(place, 16384).await.unwrap());
+            assert!(was == is, "{} differs at {place}", point.path());
+            assert_eq!(is[..4096], noise(place, LEN), "{} at {place}", point.path());
+        }
+    }
+    assert_eq!(made[1].1.parent, Some(made[0].0.backup));
+
+    guest.close().await;
+    for (request, _) in made.iter().rev() {
+        create::abandon(&ceph.pools, request, &chain::Control::unattended(ceph.budget.clone())).await.unwrap();
+    }
+    volumes.remove_image(&clone).await.unwrap();
+    image.unprotect_snapshot("golden").await.unwrap();
+    image.remove_snapshot("golden").await.unwrap();
+    image.close().await;
+    volumes.remove_image(&parent).await.unwrap();
 }

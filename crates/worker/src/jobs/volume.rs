@@ -20,8 +20,9 @@ pub(super) async fn create(
     };
     let unused = matches!(volume.status, Status::Creating | Status::Deleting | Status::Error);
     if from.is_some() && held.job.attempt > 1 && !unused {
-        // a copy is made anew, and somebody may have written to what an earlier attempt has made
-        return nothing_to_do(held, "the volume's status was changed while it was being made").await;
+        // a copy is made anew, and somebody may have written to what an earlier attempt has made; nor may that be whole
+        let why = JobError::Failed("the volume's status was changed while it was being made".to_owned());
+        return failed(scene, held, id, &why, "making a volume was interrupted").await;
     }
     let pool = scene.ceph.volumes();
     let size = images::bytes(volume.size_gib);
@@ -39,7 +40,9 @@ pub(super) async fn create(
 
 pub(super) async fn delete(scene: &Scene, held: &Held, id: VolumeId, cascade: bool) -> Result<Outcome, JobError> {
     if scene.catalog.volume_to_remove(id, held.job.attempt > 1).await?.is_none() {
-        return nothing_to_do(held, "the volume is gone, or no longer being deleted").await;
+        tracing::info!("nothing to do: the volume is gone, or no longer being deleted");
+        held.persist(|| held.catalog.take_back_volume_delete(&held.job, id)).await?;
+        return Ok(Outcome::Recorded);
     }
     let snapshots = if cascade { scene.catalog.snapshots_of_volume(id).await? } else { Vec::new() };
     let pool = scene.ceph.volumes();
