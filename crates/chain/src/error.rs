@@ -56,8 +56,8 @@ pub enum Error {
     },
     /// An object of the volume is there and its snapshot's object map does not know of it, so that it reads as zeroes.
     #[error(
-        "the object map of {image} does not know of the data at byte {offset}, which can not be read for that: \
-         `rbd object-map rebuild {image}` mends it; then create the backup again"
+        "`rbd object-map rebuild {image}`, then create the backup again: that map does not know of the data at byte \
+         {offset}, which can not be read for it"
     )]
     StaleMap {
         /// `pool/image@snapshot`.

@@ -117,13 +117,23 @@ pub async fn probe_fence(cluster: &Cluster) -> rbd::Result<()> {
     cluster.fence(NOBODY, Duration::from_secs(1)).await
 }
 
-/// Tries what a service needs of a pool: listing images, and writing and removing an object.
+/// In which librbd keeps what is in a pool's trash. Every removal of an image goes by way of it.
+const TRASH: &str = "rbd_trash";
+
+/// Tries what a service needs of a pool: listing images, and writing and removing an object. Makes the object of the pool's
+/// trash, which librbd makes with the first removal: when the pool is full by then it can not, and nothing can be removed.
 ///
 /// # Errors
 /// The first thing that can not be done.
-#[expect(clippy::disallowed_methods, reason = "a look at the pool is no job, and leaves nothing")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a look at the pool is no job, and leaves nothing that anybody else has not"
+)]
 pub async fn probe(pool: &Pool) -> rbd::Result<()> {
     pool.images().await?;
+    if !pool.object_exists(TRASH).await? {
+        pool.write_object(TRASH, Vec::new()).await?;
+    }
     // a name that Cinder and librbd never use
     let object = format!("cindervault.probe.{}", uuid::Uuid::new_v4());
     pool.write_object(&object, b"probe".to_vec()).await?;

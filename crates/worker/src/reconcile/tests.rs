@@ -243,6 +243,32 @@ fn a_backup_that_has_lost_its_checksums_is_told_and_what_is_left_of_them_stays()
 }
 
 #[test]
+fn the_checksums_of_a_restore_point_that_may_be_put_back_stay() {
+    let mut seen = Seen { bases: vec![base(BACKUP, &[BACKUP])], ..seen() };
+    seen.bases[0].1.unneeded_sums.push(format!("cindervault.sums.{OTHER}"));
+    let live = record(BACKUP, Status::Available);
+    let removed = Record {
+        service_metadata: live.service_metadata.clone(),
+        checksums: true,
+        completed: true,
+        ..record(OTHER, Status::Error)
+    };
+    assert_eq!(told(&look(&seen, vec![live.clone(), removed.clone()])), []);
+    // one that failed has none that anybody needs
+    let failed = Record { checksums: false, completed: false, ..removed };
+    assert_eq!(told(&look(&seen, vec![live, failed])), [(Class::UnneededChecksums, true)]);
+}
+
+#[test]
+fn a_backup_has_lost_no_checksums_in_a_base_that_is_not_its_own() {
+    let mut seen = Seen { bases: vec![base(OTHER, &[OTHER, BACKUP]), base(BACKUP, &[BACKUP])], ..seen() };
+    seen.bases[0].1.without_sums.push(BACKUP);
+    let own = Record { checksums: true, ..record(BACKUP, Status::Available) };
+    let found = look(&seen, vec![own, record(OTHER, Status::Available)]);
+    assert_eq!(told(&found), [(Class::PointElsewhere, false)]);
+}
+
+#[test]
 fn a_metadata_object_is_removed_only_with_a_record_of_its_deleted_backup() {
     let seen = Seen { metadata: vec![("backups".to_owned(), BACKUP, at(100))], ..seen() };
     assert!(look(&seen, vec![record(BACKUP, Status::Error)]).is_empty());

@@ -76,7 +76,11 @@ impl<'a> Look<'a> {
                 Whose::Unknown(why) => found.push(Finding::left(class, what, why, by_hand, NOT_OURS)),
             }
         }
-        if live && !self.lost_sums(pool, base, &path, found) && !base.unneeded_sums.is_empty() {
+        // those of a restore point that was removed by hand are needed when it is put back
+        let all_there = claims
+            .iter()
+            .all(|record| !record.checksums || base.points.iter().any(|point| point.backup == record.id.0));
+        if live && !self.lost_sums(pool, base, &path, found) && all_there && !base.unneeded_sums.is_empty() {
             let keys = base.unneeded_sums.join(" ");
             let repair = Repair::Checksums { pool: pool.to_owned(), base: base.name.clone() };
             found.push(Finding::repairable(
@@ -113,6 +117,7 @@ impl<'a> Look<'a> {
         for backup in &base.without_sums {
             if let Whose::Live(record) = self.owner(*backup, Some(pool))
                 && record.checksums
+                && self.own_base(record, pool, base).is_none()
             {
                 found.push(Finding::left(
                     Class::BackupWithoutChecksums,
