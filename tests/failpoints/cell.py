@@ -154,9 +154,10 @@ class Cell(Server):
     # ---- what is asked of it
 
     def settled(self, kind: str, identifier: str) -> str | None:
-        """The status, once nothing is under way any more; `None` when it is gone."""
+        """The status, once nothing is under way any more; `None` when it is gone. An image that is in use is tried to remove for a
+        minute, before it goes to the trash."""
         return until(lambda: self.api.status(kind, identifier), lambda status: status is None or not under_way(status),
-                     f"{kind} {identifier} to come to rest", every=EVERY)
+                     f"{kind} {identifier} to come to rest", patience=150.0, every=EVERY)
 
     def is_idle(self) -> bool:
         """No job waits or runs."""
@@ -164,7 +165,7 @@ class Cell(Server):
 
     def idle(self) -> None:
         """Waits until no job waits or runs."""
-        until(self.is_idle, bool, f"{self.name}: the last job to end", every=EVERY)
+        until(self.is_idle, bool, f"{self.name}: the last job to end", patience=150.0, every=EVERY)
 
     def make(self, kind: str, path: str, **fields: Any) -> str:
         """Asks for one; returns before it is there."""
