@@ -80,7 +80,7 @@ class _Run:
 
     def _watch(self) -> None:
         """Until the job has ended, and what was to fail has failed."""
-        waited_for = set(self.actions) - set(BY_CHANCE)
+        waited_for = set(self.actions) - set(BY_CHANCE) - set(self.scenario.missed_at_times)
 
         def look() -> tuple[bool, set[str]]:
             self._react()

@@ -90,7 +90,7 @@ class PointTooEarly(Odd, OfSnapshot):
     # before the base is opened: a snapshot waits for all who have an image open
     faults: ClassVar[dict[str, str]] = {"step.source-snapshot": "pause"}
     # where the lease runs out during the pause, whoever goes on takes it for the first attempt's
-    sure_of = ("point.remove-early.before", "point.remove-early.after")
+    sure_of = missed_at_times = ("point.remove-early.before", "point.remove-early.after")
 
     def before(self) -> None:
         """Another backup of the same snapshot, whose restore point has the same time in its name."""

@@ -23,6 +23,8 @@ class Scenario:
 
     # Points that others pass by chance, and this one surely.
     sure_of: ClassVar[tuple[str, ...]] = ()
+    # Of these, those that are not passed where a lease runs out before: they are not waited for, but tried again.
+    missed_at_times: ClassVar[tuple[str, ...]] = ()
     # How many cases share a stage before all that is on it is restored, backed up again and deleted.
     together: ClassVar[int] = 12
     # How long the job may take, a recovery included: longer than an image in use is tried for. An OSD that carries out the
