@@ -64,30 +64,6 @@ def test_a_lock_that_is_given_back_is_waited_for(tenant, pools):
         assert held_by(pools, pool, image) == digest(content.pieces), image
 
 
-def test_a_volume_whose_lock_is_kept_for_a_while_is_changed_afterwards(tenant, pools):
-    """A user's snapshot of it is made, it grows, and it is deleted."""
-    volume = tenant.volume()
-
-    def waited_for(ask) -> None:
-        with kept(pools, VOLUMES_POOL, image_of(volume)) as address:
-            began = len(said(tenant.server, 0))
-            ask()
-            text = until(lambda: said(tenant.server, began), lambda text: WAITS in text, "the log to tell")
-            assert address in text
-
-    made = []
-    waited_for(lambda: made.append(tenant.api.post("/snapshots", {"snapshot": {"volume_id": volume}}).expect(202)))
-    snapshot = made[0]["snapshot"]["id"]
-    tenant.await_status("snapshot", snapshot, "available")
-    waited_for(lambda: tenant.api.action("volume", volume, "os-extend", {"new_size": 2}).expect(202))
-    tenant.await_status("volume", volume, "available")
-    with pools.open(VOLUMES_POOL, image_of(volume)) as image:
-        assert (image.size(), [one["name"] for one in image.list_snaps()]) == (2 * GIB, [f"snapshot-{snapshot}"])
-    waited_for(lambda: tenant.api.delete(f"/snapshots/{snapshot}").expect(202))
-    tenant.await_gone("snapshot", snapshot)
-    assert pools.snapshots(VOLUMES_POOL, image_of(volume)) == []
-
-
 def test_a_lock_that_is_kept_is_named(tenant, pools):
     (grown, full, _), (target, source, content), (volume, last, _) = (chain(tenant, pools) for _ in range(3))
     with (kept(pools, BACKUPS_POOL, base(grown, full)) as first, kept(pools, VOLUMES_POOL, image_of(target)) as second,
