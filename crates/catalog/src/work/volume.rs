@@ -57,11 +57,10 @@ impl Catalog {
                 AND EXISTS (SELECT 1 FROM volumes WHERE id = $1 AND deleted_at IS NULL)
                 AND NOT EXISTS (SELECT 1 FROM jobs WHERE target_id = s.id AND kind = 'snapshot_delete'
                                                       AND state IN ('ready', 'running'))
-                AND NOT EXISTS (SELECT 1 FROM jobs WHERE target_id = $1 AND kind = 'volume_delete' AND id <> $2
-                                                      AND state IN ('ready', 'running'))",
+                AND NOT $2",
         )
         .bind(id)
-        .bind(job.id)
+        .bind(another_waits(&mut tx, job, id).await?)
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
@@ -120,7 +119,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Records that a volume's image was grown, which it was whatever the volume's status was set to meanwhile.
+    /// Records that a volume's image was grown, which it was whatever the volume's status was set to meanwhile. It stays
+    /// `extending` where another extend was accepted since: that job goes by it.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
@@ -135,7 +135,7 @@ impl Catalog {
         // the row's previous status is newer than the job's: the volume may have been detached since
         sqlx::query(
             "UPDATE volumes
-                SET status = CASE WHEN status = $4 THEN COALESCE(previous_status, $2) ELSE status END,
+                SET status = CASE WHEN status = $4 AND NOT $5 THEN COALESCE(previous_status, $2) ELSE status END,
                     size_gib = greatest(size_gib, $3), updated_at = now()
               WHERE id = $1 AND deleted_at IS NULL",
         )
@@ -143,6 +143,7 @@ impl Catalog {
         .bind(previous_status)
         .bind(size_gib)
         .bind(Status::Extending)
+        .bind(another_waits(&mut tx, job, id).await?)
         .execute(&mut *tx)
         .await?;
         jobs::end(&mut tx, job, JobEnd::Done).await?;
@@ -158,12 +159,15 @@ impl Catalog {
     /// The database failed, or the job is no longer this worker's.
     pub async fn fail_volume(&self, job: &Job, id: VolumeId, why: &str) -> Result<()> {
         let mut tx = self.pool.begin().await?;
+        let again = another_waits(&mut tx, job, id).await?;
         match job.spec {
             JobSpec::VolumeDelete { .. } => {
+                let status = if again { Status::Deleting } else { Status::ErrorDeleting };
                 if volume_row(&mut tx, id).await?.is_some() {
-                    volumes::set_status(&mut tx, id, Status::ErrorDeleting).await?;
+                    volumes::set_status(&mut tx, id, status).await?;
                 }
             }
+            JobSpec::VolumeExtend { .. } if again => {}
             JobSpec::VolumeExtend { .. } => turn(&mut tx, id, Status::Extending, Status::ErrorExtending).await?,
             _ => {
                 turn(&mut tx, id, Status::Creating, Status::Error).await?;
@@ -221,6 +225,21 @@ impl Catalog {
         }
         Ok(unmade)
     }
+}
+
+/// Whether the same was asked of the volume once more, by force or after an administrator had set its status back.
+/// Locks the volume until the transaction ends, so that nothing is asked of it meanwhile.
+async fn another_waits(tx: &mut PgConnection, job: &Job, id: VolumeId) -> Result<bool> {
+    volume_row(tx, id).await?;
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM jobs
+                         WHERE target_id = $1 AND kind = $2 AND id <> $3 AND state IN ('ready', 'running'))",
+    )
+    .bind(id)
+    .bind(job.spec.kind())
+    .bind(job.id)
+    .fetch_one(tx)
+    .await?)
 }
 
 async fn turn(tx: &mut PgConnection, id: VolumeId, from: Status, to: Status) -> Result<()> {

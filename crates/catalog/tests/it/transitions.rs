@@ -109,6 +109,41 @@ async fn an_extend_that_waits_is_taken_back_and_the_size_of_one_that_was_done_is
 }
 
 #[tokio::test]
+async fn what_was_asked_for_once_more_is_not_forgotten_when_the_first_job_ends() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        for failing in [false, true] {
+            let id = database.available_volume(1).await;
+            catalog.extend_volume(id, &scope(), 2, false, None).await.unwrap().unwrap();
+            let first = claim(database, Lane::Light).await;
+            reset(database, id, Status::Available).await;
+            catalog.extend_volume(id, &scope(), 3, false, None).await.unwrap().unwrap();
+            if failing {
+                catalog.fail_volume(&first, id, "no").await.unwrap();
+            } else {
+                catalog.finish_volume_extend(&first, id, 2, "available").await.unwrap();
+            }
+            assert_eq!(seen(database, id).await, Some((Status::Extending, if failing { 1 } else { 2 })));
+            let second = claim(database, Lane::Light).await;
+            assert!(catalog.volume_to_grow(id, false).await.unwrap().is_some());
+            catalog.finish_volume_extend(&second, id, 3, "available").await.unwrap();
+            assert_eq!(seen(database, id).await, Some((Status::Available, 3)));
+
+            catalog.delete_volume(id, &scope(), PLAIN, None).await.unwrap().unwrap();
+            let first = claim(database, Lane::Light).await;
+            catalog.delete_volume(id, &scope(), FORCE, None).await.unwrap().unwrap();
+            catalog.fail_volume(&first, id, "no").await.unwrap();
+            assert_eq!(seen(database, id).await, Some((Status::Deleting, 3)));
+            let second = claim(database, Lane::Light).await;
+            assert!(catalog.volume_to_remove(id, false).await.unwrap().is_some());
+            catalog.fail_volume(&second, id, "no").await.unwrap();
+            assert_eq!(seen(database, id).await, Some((Status::ErrorDeleting, 3)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_volume_that_is_being_made_does_not_become_usable_by_a_reset() {
     with_database(async |database| {
         let id = database.creating_volume(1).await.id;
