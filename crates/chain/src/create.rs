@@ -15,27 +15,27 @@
 //! between the two points is a hole at both of them, so that the volume's diff is silent about it while the
 //! head still holds its data.
 
-use std::time::SystemTime;
-
-use fail_points::Point;
-use rbd::{Errno, Features, Image, Pool, Snapshot};
+use rbd::{Image, Pool};
 use uuid::Uuid;
 
+use self::base::{prepare_base, remove_own_base};
 use self::content::{Content, Recorded, Target};
+use self::earlier::find_commit;
+use self::snapshot::{begun_at, commit, source_point};
+use self::start::{Choice, Start, choose_start};
 use crate::control::{Control, Step};
 use crate::error::{Error, Result};
 use crate::metadata::{self, VolumeMetadata};
-use crate::mutation;
-use crate::names::{Marker, base_image, volume_snapshot};
+use crate::names::base_image;
 use crate::pipeline::Passed;
-use crate::point::{BaseRef, RestorePoint, markers, only_marker, still_there};
+use crate::point::{BaseRef, still_there};
 use crate::{Pools, delete, table};
 
+mod base;
 mod content;
-
-/// What base images have: the features that Cinder gives them (format spec 1.6).
-const BASE_FEATURES: Features =
-    Features::LAYERING.with(Features::EXCLUSIVE_LOCK).with(Features::OBJECT_MAP).with(Features::FAST_DIFF);
+mod earlier;
+mod snapshot;
+mod start;
 
 /// What is to be backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,28 +76,6 @@ pub struct Created {
     pub checksums: bool,
     /// Backups that were not taken as the parent because their checksums are damaged: they want to be verified.
     pub suspects: Vec<Uuid>,
-}
-
-/// What an increment may start from.
-#[derive(Debug, Default)]
-struct Choice {
-    /// The parent, if there is one from which an increment is right.
-    start: Option<Start>,
-    /// Candidates that were passed over because their checksums are damaged.
-    suspects: Vec<Uuid>,
-}
-
-/// Where an incremental backup starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Start {
-    parent: Uuid,
-    base: String,
-    /// The parent's restore point on the base: its name and its id.
-    point: (String, u64),
-    /// The image's size at it, bytes.
-    size: u64,
-    /// The snapshot of the volume's image with the same content: its name and its id.
-    from: (String, u64),
 }
 
 /// Makes a backup, or finishes one that an interrupted call began.
@@ -201,72 +179,6 @@ async fn record_sums(base: &Image, backup: Uuid, sums: &Recorded, size: u64, pas
     Ok(true)
 }
 
-/// Makes the restore point of what the base's head holds now; returns its id.
-async fn commit(base: &Image, point: &str, control: &Control) -> Result<u64> {
-    let mut made = make_snapshot(Snap::Point, base, point).await;
-    if matches!(&made, Err(Error::Ceph(error)) if error.errno == Errno::EXISTS) {
-        // a retried request of librbd's own, or a worker that lost this job and did not know it yet, too early:
-        // whose it is can not be told, but while the job is ours what the head holds now is right
-        control.prove().await?;
-        tracing::warn!(base = base.path(), point, "the restore point was there already; it is made again");
-        mutation::remove_snapshot(Point::RemoveEarlyPoint, base, point).await?;
-        made = make_snapshot(Snap::Point, base, point).await;
-    }
-    made
-}
-
-/// What a snapshot is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Snap {
-    /// The marker on the volume.
-    Marker,
-    /// The restore point on the base.
-    Point,
-}
-
-impl Snap {
-    fn create(self) -> Point {
-        match self {
-            Self::Marker => Point::CreateMarker,
-            Self::Point => Point::CreatePoint,
-        }
-    }
-
-    /// Of one that was not made whole.
-    fn remove(self) -> Point {
-        match self {
-            Self::Marker => Point::RemoveHalfMarker,
-            Self::Point => Point::RemoveHalfPoint,
-        }
-    }
-}
-
-/// Makes a snapshot that everybody can open, or none; returns its id.
-async fn make_snapshot(what: Snap, image: &Image, name: &str) -> Result<u64> {
-    let error = match mutation::create_snapshot(what.create(), image, name).await {
-        Ok(()) => {
-            let snapshots = image.snapshots().await?;
-            // librbd that has no map of the head, for want of space or because it is lost, makes a snapshot with
-            // none or an empty one and says that all is well
-            if let Some(made) = snapshots.iter().find(|snapshot| snapshot.name == name)
-                && image.snapshot_is_whole(made.id).await?
-            {
-                return Ok(made.id);
-            }
-            Error::HalfSnapshot { image: image.path().to_owned(), snapshot: name.to_owned() }
-        }
-        Err(error) if error.errno == Errno::EXISTS => return Err(error.into()),
-        // without space for its object map it stays
-        Err(error) => error.into(),
-    };
-    if let Err(left) = mutation::remove_snapshot(what.remove(), image, name).await
-        && !left.is_not_found()
-    {
-        tracing::warn!(error = %left, image = image.path(), "the snapshot that could not be made may be left");
-    }
-    Err(error)
-}
-
 async fn finish(pools: &Pools, request: &Request, control: &Control, done: Created) -> Result<Created> {
     control.step(Step::Metadata).await?;
     metadata::write(&pools.backups, request.backup, &request.metadata).await?;
@@ -304,236 +216,6 @@ fn bases_of(request: &Request) -> Vec<String> {
         }
     }
     bases
-}
-
-/// Whether an earlier attempt got as far as its commit.
-async fn find_commit(pools: &Pools, request: &Request) -> Result<Option<Created>> {
-    for base in bases_of(request) {
-        let image = match pools.backups.open_read_only(&base, None).await {
-            Ok(image) => image,
-            Err(error) if error.is_not_found() => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let snapshots = image.snapshots().await?;
-        if let Some(point) = only_marker(&image, &snapshots, request.backup)? {
-            if !image.snapshot_is_whole(point.id).await? {
-                let image = pools.backups.open(&base).await?;
-                mutation::remove_snapshot(Point::RemoveHalfPoint, &image, &point.name).await?;
-                image.close().await;
-                continue;
-            }
-            let before = markers(&snapshots).filter(|(_, snapshot)| snapshot.id < point.id).last();
-            let parent = match before {
-                None => None,
-                Some((marker, _)) => Some(chosen_parent(pools, request, &base).await?.unwrap_or(marker.backup())),
-            };
-            let checksums = table::without_index(&image, &[request.backup]).await?.is_empty();
-            let (marker, size) = (point.name.clone(), point.size);
-            return Ok(Some(Created { base, marker, parent, size, written: 0, checksums, suspects: Vec::new() }));
-        }
-    }
-    Ok(None)
-}
-
-/// The parent that an earlier attempt, which has committed to `base`, chose: not always the restore point
-/// just before. `None` when the volume can not tell any more.
-async fn chosen_parent(pools: &Pools, request: &Request, base: &str) -> Result<Option<Uuid>> {
-    let start = match open_volume(&pools.volumes, &request.image, true).await {
-        Ok(source) => choose_start(pools, request, &source, None).await.map(|choice| choice.start),
-        Err(error) => Err(error),
-    };
-    match start {
-        Ok(start) => Ok(start.filter(|start| start.base == base).map(|start| start.parent)),
-        Err(Error::NoVolumeImage { .. } | Error::NoVolumeSnapshot { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The first candidate from which an increment is right; `first` is where the first of them was found, if it was
-/// looked for already.
-async fn choose_start(
-    pools: &Pools,
-    request: &Request,
-    source: &Image,
-    mut first: Option<Result<RestorePoint>>,
-) -> Result<Choice> {
-    let mut choice = Choice::default();
-    if request.parents.is_empty() {
-        return Ok(choice);
-    }
-    let on_volume = source.snapshots().await?;
-    let end = match request.snapshot {
-        Some(snapshot) => Some(require_snapshot(source, &on_volume, snapshot)?.id),
-        None => only_marker(source, &on_volume, request.backup)?.map(|marker| marker.id),
-    };
-    for parent in &request.parents {
-        let found = match first.take() {
-            Some(found) => found,
-            None => parent.find(&pools.backups).await,
-        };
-        let point = match found {
-            Ok(point) => point,
-            Err(
-                error @ (Error::NoBase { .. }
-                | Error::NoRestorePoint { .. }
-                | Error::StrangeBase { .. }
-                | Error::AmbiguousRestorePoint { .. }),
-            ) => {
-                tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        // a plain copy has no point from which a difference could be taken
-        let (Some(snapshot), Some(id)) = (point.snapshot.clone(), point.snapshot_id) else { continue };
-        let marked = match only_marker(source, &on_volume, parent.backup) {
-            Ok(marked) => marked,
-            // which of them is the right one can not be told
-            Err(error) => {
-                tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
-                continue;
-            }
-        };
-        let from = marked.or_else(|| {
-            let name = volume_snapshot(parent.snapshot?);
-            on_volume.iter().find(|snapshot| snapshot.name == name)
-        });
-        let Some(from) = from.filter(|from| end.is_none_or(|end| from.id < end)) else {
-            tracing::info!(parent = %parent.backup, "the volume no longer has the point that this backup was made at");
-            continue;
-        };
-        // a base that is shorter than what it was made of is a truncated copy (format spec 3.7)
-        if point.size != from.size {
-            tracing::warn!(parent = %parent.backup, "the base and the volume's snapshot differ in size");
-            continue;
-        }
-        // what is built upon checksums that can not be read would have none, and all that is built upon that
-        if request.checksums && has_bad_sums(pools, parent, &point).await? {
-            choice.suspects.push(parent.backup);
-            continue;
-        }
-        let from = (from.name.clone(), from.id);
-        let (parent, base, point, size) = (parent.backup, point.base, (snapshot, id), point.size);
-        choice.start = Some(Start { parent, base, point, size, from });
-        break;
-    }
-    Ok(choice)
-}
-
-/// Whether the checksums of a restore point are damaged, or gone.
-async fn has_bad_sums(pools: &Pools, parent: &BaseRef, point: &RestorePoint) -> Result<bool> {
-    let base = match pools.backups.open_read_only(&point.base, None).await {
-        Ok(base) => base,
-        Err(error) if error.is_not_found() => return Err(Error::SourceVanished { image: point.base.clone() }),
-        Err(error) => return Err(error.into()),
-    };
-    match point.sums(&base, parent).await {
-        Ok(_) => Ok(false),
-        Err(error @ (Error::BadSums { .. } | Error::Truncated { .. })) => {
-            tracing::warn!(parent = %parent.backup, %error, "this backup can not be a parent");
-            Ok(true)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The id of the snapshot to copy from, if an earlier attempt may have begun to.
-async fn begun_at(request: &Request, source: &Image) -> Result<Option<u64>> {
-    let snapshots = source.snapshots().await?;
-    Ok(match request.snapshot {
-        Some(snapshot) => Some(require_snapshot(source, &snapshots, snapshot)?.id),
-        None => only_marker(source, &snapshots, request.backup)?.map(|marker| marker.id),
-    })
-}
-
-/// Removes the half-filled base of an earlier attempt, which found no parent, from before one that did.
-async fn remove_own_base(pool: &Pool, request: &Request, control: &Control) -> Result<()> {
-    let name = &base_image(request.volume, request.backup);
-    let image = match pool.open_read_only(name, None).await {
-        Ok(image) => image,
-        Err(error) if error.is_not_found() => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let (path, snapshots) = (image.path().to_owned(), image.snapshots().await?);
-    image.close().await;
-    if !snapshots.is_empty() {
-        return Err(Error::BaseTaken { image: path });
-    }
-    control.prove().await?;
-    delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
-    Ok(())
-}
-
-/// Makes the base image of a full backup. One that an interrupted attempt left half-filled is kept where the
-/// journal says how far it was filled from the snapshot `from`, and made anew otherwise. Returns whether it was kept.
-async fn prepare_base(
-    pool: &Pool,
-    request: &Request,
-    source: &Image,
-    from: Option<u64>,
-    control: &Control,
-) -> Result<bool> {
-    let name = &base_image(request.volume, request.backup);
-    let size = source.size().await?;
-    match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
-        Ok(()) => return Ok(false),
-        Err(error) if error.errno == Errno::EXISTS => {}
-        Err(error) => return Err(error.into()),
-    }
-    match pool.open_read_only(name, None).await {
-        Ok(image) => {
-            if markers(&image.snapshots().await?).next().is_some() {
-                return Err(Error::BaseTaken { image: image.path().to_owned() });
-            }
-            if let Some(from) = from
-                && let what = content::full_copy(&image.id().await?, &source.id().await?, from, request.checksums)
-                && control.journal.of(&what).is_some()
-                // one that is not whole is made anew, and what it was copied from is no more
-                && source.snapshot_is_whole(from).await?
-            {
-                return Ok(true);
-            }
-            image.close().await;
-        }
-        // only its name: the making of it was cut short
-        Err(error) if error.is_not_found() => {}
-        Err(error) => return Err(error.into()),
-    }
-    // never to the trash: what stays in use is perhaps being filled by the worker that took this job over
-    control.prove().await?;
-    delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
-    mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await?;
-    Ok(false)
-}
-
-/// The marker's name and the snapshot of the volume's image to copy from.
-async fn source_point(request: &Request, source: &Image) -> Result<(Marker, String)> {
-    let on_volume = source.snapshots().await?;
-    if let Some(snapshot) = request.snapshot {
-        let point = require_snapshot(source, &on_volume, snapshot)?;
-        // the same at every attempt, as that of a marker is
-        let time = source.snapshot_time(point.id).await?;
-        return Ok((Marker::new(request.backup, time), point.name.clone()));
-    }
-    if let Some(marker) = only_marker(source, &on_volume, request.backup)? {
-        let name = marker.name.clone();
-        if source.snapshot_is_whole(marker.id).await? {
-            return Ok((Marker::parse(&name).unwrap_or_else(|| Marker::new(request.backup, SystemTime::now())), name));
-        }
-        mutation::remove_snapshot(Point::RemoveHalfMarker, source, &name).await?;
-    }
-    let marker = Marker::new(request.backup, SystemTime::now());
-    make_snapshot(Snap::Marker, source, marker.name()).await?;
-    let name = marker.name().to_owned();
-    Ok((marker, name))
-}
-
-fn require_snapshot<'a>(source: &Image, on_volume: &'a [Snapshot], snapshot: Uuid) -> Result<&'a Snapshot> {
-    let name = volume_snapshot(snapshot);
-    on_volume
-        .iter()
-        .find(|candidate| candidate.name == name)
-        .ok_or_else(|| Error::NoVolumeSnapshot { image: source.path().to_owned(), snapshot: name })
 }
 
 async fn open_volume(pool: &Pool, name: &str, read_only: bool) -> Result<Image> {
