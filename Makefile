@@ -53,9 +53,8 @@ stop: ## end every process of the lab, by pid
 test: ## everything that CI runs
 	@tests/run.sh
 
-lint: deps ## formatting and clippy
-	cargo fmt --all -- --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+lint: deps ## formatting, clippy, documentation, licences
+	@tests/lint.sh
 
 bench: export LAB_DIR ?= .lab-bench
 bench: export CEPH_OSD_GIB ?= 40
@@ -70,7 +69,7 @@ fuzz-chains: export LAB_DIR ?= .lab-fuzz
 fuzz-chains: export CHAIN_HISTORIES ?= 200
 fuzz-chains: export CHAIN_STEPS ?= 20
 fuzz-chains: deps ## many random histories of backup chains against a real Ceph
-	@tests/tools.sh
+	@tests/tools.sh cargo-nextest
 	@tests/lab/lab.py run -- cargo nextest run --release --locked --package cindervault-chain --no-capture \
 		-E 'test(random_histories_)'
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# suite.sh SUITE RESULTS: one suite with a lab of its own beside LAB_DIR. What it says is told in one piece at its end;
+# suite.sh SUITE RESULTS: one suite, with a lab of its own beside LAB_DIR if it needs one. What it says is told in one piece at its end;
 # its name is added to the file RESULTS when it passed, and its lab is removed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -16,6 +16,7 @@ in_lab() { PG_FSYNC=off tests/lab/lab.py run "$@"; }
 
 run() {
   case $suite in
+    lint) tests/lint.sh ;;
     crates) in_lab -- cargo nextest run --workspace --locked ;;
     # They compare all snapshots before and after, and a volume's are thinned out some time after a backup.
     outside) CINDERVAULT__WORKER__SOURCE_SNAPSHOTS=all in_lab --service -- "$pytest" -q tests/test_*.py ;;
