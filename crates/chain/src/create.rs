@@ -116,9 +116,8 @@ pub async fn create(pools: &Pools, request: &Request, control: &Control) -> Resu
 
     let mut filled = false;
     let base = if let Some(start) = &start {
-        if begun.is_some() {
-            remove_own_base(&pools.backups, request, control).await?;
-        }
+        // an attempt that found no parent may have got as far as that, even without a marker
+        remove_own_base(&pools.backups, request, control).await?;
         start.base.clone()
     } else {
         control.step(Step::BaseImage).await?;

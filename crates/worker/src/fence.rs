@@ -41,7 +41,10 @@ pub(crate) async fn predecessors(us: &Incarnation, held: &Held) -> Result<(), Jo
 
 /// What somebody has fenced is so for us only with the map that says so: an OSD learns of it at the latest from what we
 /// ask of it then. Only the clusters that the job writes to are waited for.
-async fn wait_for_fences(us: &Incarnation, held: &Held) -> Result<(), JobError> {
+///
+/// # Errors
+/// The worker is to end, or Ceph failed: the job must not be begun.
+pub(crate) async fn wait_for_fences(us: &Incarnation, held: &Held) -> Result<(), JobError> {
     let only_volumes = matches!(
         held.job.spec,
         JobSpec::VolumeCreate { .. }

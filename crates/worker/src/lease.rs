@@ -98,6 +98,11 @@ impl Held {
         *self.brake.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the job is another worker's by now, or is left to one, whatever stopped it first.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.brake.lost.is_cancelled()
+    }
+
     /// Cancelled when the job must stop, for whatever reason.
     pub(crate) fn told_to_stop(&self) -> CancellationToken {
         self.brake.stop.clone()

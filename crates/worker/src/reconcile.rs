@@ -37,6 +37,7 @@ use uuid::Uuid;
 pub use finding::{Class, Finding, Outcome};
 
 use crate::ceph::{Ceph, PoolOptions};
+use crate::fence;
 use crate::incarnation::{self, Incarnation, Incarnations};
 use crate::lease::Held;
 use crate::runner::drive;
@@ -274,7 +275,10 @@ impl Pass<'_> {
                 let (budget, backups) = (Budget::new(self.settings.memory), Vec::from_iter(backups));
                 let mut second = Ok(None);
                 let work = async {
-                    second = repair::repair(&held, places, &self.known, &budget, volume, &backups).await;
+                    second = match fence::wait_for_fences(us, &held).await {
+                        Ok(()) => repair::repair(&held, places, &self.known, &budget, volume, &backups).await,
+                        Err(error) => Err(error),
+                    };
                 };
                 drive(work, &held, CancellationToken::new()).await;
                 let ended = repair::end(&held).await;

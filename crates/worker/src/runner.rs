@@ -283,7 +283,7 @@ impl Worker {
         Box::pin(drive(work, &held, stop_jobs)).await;
         // the same job may have been lost and claimed again meanwhile: only this attempt has ended
         self.held().retain(|_, other| !Arc::ptr_eq(other, &held));
-        if held.why() == Some(Stop::LeaseLost) {
+        if held.is_lost() {
             us.ceph.give_up(); // whoever has the job by now may have fenced them
         }
         // the last one to go ends the connections, and waits for Ceph

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::Status;
 use super::record::lock_in;
 use crate::page::Scope;
-use crate::{Catalog, Result, VolumeId, attachments};
+use crate::{Catalog, JobId, Result, VolumeId, attachments, jobs};
 
 /// What is to be corrected; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,9 +32,9 @@ pub enum ResetRejected {
 impl Catalog {
     /// Sets a volume's status as told. A restore onto it is cancelled by that, as by a reset of its backup.
     ///
-    /// A volume does not become usable by that while a job that makes, removes or overwrites its image has begun and has
-    /// not ended: whoever attached it would lose what he writes. It stays what it is, and becomes what the job comes to. A
-    /// delete or an extend that only waits is taken back: its worker finds the new status.
+    /// A volume does not become usable by that before it was made, nor while a job that removes or overwrites its image has
+    /// begun and has not ended: whoever attached it would lose what he writes. It stays what it is, and becomes what the job
+    /// comes to. A delete or an extend that only waits is taken back.
     ///
     /// # Errors
     /// The database failed.
@@ -61,6 +61,9 @@ impl Catalog {
         if !status.is_broken() && (unmade || is_unfinished(&mut tx, id).await?) {
             status = volume.status;
         }
+        if status != Status::Extending {
+            take_back_extends(&mut tx, id).await?;
+        }
         sqlx::query("UPDATE volumes SET status = $2, migration_status = $3, updated_at = now() WHERE id = $1")
             .bind(id)
             .bind(status)
@@ -72,13 +75,31 @@ impl Catalog {
     }
 }
 
-/// Whether a job that makes, removes or overwrites a volume's image has begun and has not ended yet.
+/// Ends the extends that no worker ever had: the next one that is asked for may be to another size. (A delete is the same
+/// whenever it was asked for; its worker finds the new status.)
+async fn take_back_extends(tx: &mut PgConnection, id: VolumeId) -> Result<()> {
+    let waiting: Vec<JobId> = sqlx::query_scalar(
+        "SELECT id FROM jobs
+          WHERE target_id = $1 AND kind = 'volume_extend' AND state = 'ready' AND attempt = 0
+            FOR UPDATE",
+    )
+    .bind(id)
+    .fetch_all(&mut *tx)
+    .await?;
+    for job in waiting {
+        jobs::drop_untouched(tx, job, "the volume's status was reset before a worker had it").await?;
+    }
+    Ok(())
+}
+
+/// Whether a volume is still to be made, or a job that removes or overwrites its image has begun and has not ended yet.
 async fn is_unfinished(tx: &mut PgConnection, id: VolumeId) -> Result<bool> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM jobs
-                         WHERE (state = 'running' OR state = 'ready' AND attempt > 0)
-                           AND (target_id = $1 AND kind IN ('volume_create', 'volume_delete')
-                                OR kind = 'backup_restore' AND spec->>'volume' = $1::text))",
+                         WHERE target_id = $1 AND kind = 'volume_create' AND state IN ('ready', 'running')
+                            OR (state = 'running' OR state = 'ready' AND attempt > 0)
+                               AND (target_id = $1 AND kind = 'volume_delete'
+                                    OR kind = 'backup_restore' AND spec->>'volume' = $1::text))",
     )
     .bind(id)
     .fetch_one(tx)

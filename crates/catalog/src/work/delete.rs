@@ -18,7 +18,7 @@ pub struct DeleteWork {
     pub service_metadata: Option<String>,
     /// Whether it was never recorded which image it went to.
     pub unplaced: bool,
-    /// Whether it failed like that.
+    /// Whether it was never whole: then nothing but its restore point shows that an image is its own.
     pub failed: bool,
     /// For one that is `unplaced`, the `service_metadata` of the volume's other backups, deleted ones included, one of
     /// which an attempt may have chosen as its parent.
@@ -40,8 +40,8 @@ impl Catalog {
         if backup.status != Status::Deleting && !begun {
             return Ok(None);
         }
-        let (own, service_metadata): (Option<String>, Option<String>) = sqlx::query_as(
-            "SELECT b.service_metadata, COALESCE(b.service_metadata, p.service_metadata)
+        let (own, service_metadata, completed): (Option<String>, Option<String>, bool) = sqlx::query_as(
+            "SELECT b.service_metadata, COALESCE(b.service_metadata, p.service_metadata), b.completed_at IS NOT NULL
                FROM backups AS b LEFT JOIN backups AS p ON p.id = b.parent_id WHERE b.id = $1",
         )
         .bind(id)
@@ -57,7 +57,8 @@ impl Catalog {
         .fetch_one(&mut *tx)
         .await?;
         let unplaced = own.is_none();
-        let failed = unplaced && backup.fail_reason.is_some();
+        // its create may have ended without a reason, where it was deleted or reset meanwhile
+        let failed = unplaced && (backup.fail_reason.is_some() || !completed);
         let elsewhere = if unplaced { places_of(&mut tx, &backup).await? } else { Vec::new() };
         transaction::commit(Point::BeginDelete, tx).await?;
         Ok(Some(DeleteWork { backup, service_metadata, unplaced, failed, elsewhere, sole_legacy: !others }))

@@ -46,13 +46,12 @@ impl Catalog {
         self.end_snapshot(job, id, Status::ALL, Status::Deleted, None, JobEnd::Done).await
     }
 
-    /// Records that a snapshot could not be made; then it is not `available` either, whoever said so while the job waited.
+    /// Records that a snapshot could not be made.
     ///
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn fail_snapshot_create(&self, job: &Job, id: SnapshotId, why: &str) -> Result<()> {
-        let from = [Status::Creating, Status::Available];
-        self.end_snapshot(job, id, &from, Status::Error, None, JobEnd::Failed(why)).await
+        self.end_snapshot(job, id, &[Status::Creating], Status::Error, None, JobEnd::Failed(why)).await
     }
 
     /// Records that a snapshot could not be removed, whatever its status was set to meanwhile: it may be half gone.

@@ -137,10 +137,13 @@ impl Catalog {
             }
             (Some(backup), Verdict::Sound | Verdict::Readable) => {
                 sqlx::query(
-                    "UPDATE backups SET verified_at = now(), verify_asked_at = now(), verify_result = $2 WHERE id = $1",
+                    // not over what somebody has found since: this may have read the place before it rotted
+                    "UPDATE backups SET verified_at = now(), verify_asked_at = now(), verify_result = $2
+                      WHERE id = $1 AND NOT (verify_result IS NOT DISTINCT FROM 'damaged' AND verified_at >= $3)",
                 )
                 .bind(id)
                 .bind(verdict.result())
+                .bind(began)
                 .execute(&mut *tx)
                 .await?;
                 for remark in remarks {

@@ -51,18 +51,9 @@ impl Catalog {
     /// The database failed, or the job is no longer this worker's.
     pub async fn take_back_volume_delete(&self, job: &Job, id: VolumeId) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query(
-            "UPDATE snapshots AS s SET status = 'available', updated_at = now()
-              WHERE volume_id = $1 AND status = 'deleting' AND deleted_at IS NULL
-                AND EXISTS (SELECT 1 FROM volumes WHERE id = $1 AND deleted_at IS NULL)
-                AND NOT EXISTS (SELECT 1 FROM jobs WHERE target_id = s.id AND kind = 'snapshot_delete'
-                                                      AND state IN ('ready', 'running'))
-                AND NOT $2",
-        )
-        .bind(id)
-        .bind(another_waits(&mut tx, job, id).await?)
-        .execute(&mut *tx)
-        .await?;
+        if !another_waits(&mut tx, job, id).await? {
+            snapshots_stay(&mut tx, id, false).await?;
+        }
         jobs::end(&mut tx, job, JobEnd::Done).await?;
         transaction::commit(Point::EndJob, tx).await
     }
@@ -165,14 +156,15 @@ impl Catalog {
                 let status = if again { Status::Deleting } else { Status::ErrorDeleting };
                 if volume_row(&mut tx, id).await?.is_some() {
                     volumes::set_status(&mut tx, id, status).await?;
+                    if !again {
+                        snapshots_stay(&mut tx, id, true).await?;
+                    }
                 }
             }
             JobSpec::VolumeExtend { .. } if again => {}
             JobSpec::VolumeExtend { .. } => turn(&mut tx, id, Status::Extending, Status::ErrorExtending).await?,
             _ => {
                 turn(&mut tx, id, Status::Creating, Status::Error).await?;
-                // it was said to be so while the job waited, and has no image
-                turn(&mut tx, id, Status::Available, Status::Error).await?;
             }
         }
         jobs::end(&mut tx, job, JobEnd::Failed(why)).await?;
@@ -225,6 +217,26 @@ impl Catalog {
         }
         Ok(unmade)
     }
+}
+
+/// The snapshots that were to go with a volume do not: they become what they were, or `error_deleting` where a part of
+/// them may be gone. Those that have a job of their own go by that.
+async fn snapshots_stay(tx: &mut PgConnection, id: VolumeId, begun: bool) -> Result<()> {
+    sqlx::query(
+        // one that was never made does not become usable
+        "UPDATE snapshots AS s
+            SET status = CASE WHEN $2 THEN 'error_deleting' WHEN progress = '100%' THEN 'available' ELSE 'error' END,
+                updated_at = now()
+          WHERE volume_id = $1 AND status = 'deleting' AND deleted_at IS NULL
+            AND EXISTS (SELECT 1 FROM volumes WHERE id = $1 AND deleted_at IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM jobs WHERE target_id = s.id AND kind = 'snapshot_delete'
+                                                  AND state IN ('ready', 'running'))",
+    )
+    .bind(id)
+    .bind(begun)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Whether the same was asked of the volume once more, by force or after an administrator had set its status back.

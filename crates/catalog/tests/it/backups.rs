@@ -180,6 +180,30 @@ async fn a_delete_that_has_begun_is_seen_through_or_leaves_no_available_backup()
     .await;
 }
 
+/// Its record may name the image of what was to be its parent, which is the last copy of that one.
+#[tokio::test]
+async fn a_backup_that_was_never_whole_has_failed_also_without_a_reason() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let (id, _, _) = begun(database).await;
+        for (whole, failed) in [(None, true), (Some("2026-01-01"), false)] {
+            sqlx::query(
+                "UPDATE backups SET status = 'deleting', service_metadata = NULL, completed_at = $2::text::timestamptz
+                  WHERE id = $1",
+            )
+            .bind(id)
+            .bind(whole)
+            .execute(&database.sql)
+            .await
+            .unwrap();
+            let work = catalog.begin_backup_delete(id, false).await.unwrap().unwrap();
+            assert!(work.unplaced && work.backup.fail_reason.is_none());
+            assert_eq!(work.failed, failed);
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_delete_that_only_waits_is_taken_back_by_a_reset() {
     with_database(async |database| {

@@ -59,6 +59,14 @@ async fn status(database: &Database, id: BackupId) -> String {
     sqlx::query_scalar("SELECT status FROM backups WHERE id = $1").bind(id).fetch_one(&database.sql).await.unwrap()
 }
 
+async fn verified(database: &Database, id: BackupId) -> String {
+    sqlx::query_scalar("SELECT verify_result FROM backups WHERE id = $1")
+        .bind(id)
+        .fetch_one(&database.sql)
+        .await
+        .unwrap()
+}
+
 /// Which backups are to be verified; takes them out of the queue.
 async fn suspects(database: &Database) -> Vec<BackupId> {
     let queued = database.queued().await;
@@ -132,8 +140,12 @@ async fn one_that_is_being_restored_is_verified_and_builds_nothing_when_it_is_da
         set(database, restored, "restoring").await;
         rot(database, full).await;
         assert_eq!(suspects(database).await, [restored]);
+        let earlier = catalog.begin_verify(restored).await.unwrap().unwrap().began;
         rot(database, restored).await;
         assert_eq!(status(database, restored).await, "restoring", "until the restore ends");
+        // who began earlier may have read the place before it rotted
+        assert!(catalog.finish_verify(None, restored, earlier, Verdict::Sound, &[]).await.unwrap());
+        assert_eq!(verified(database, restored).await, "damaged");
         let sound = made(database, volume, None).await;
         rot(database, sound).await;
         assert!(!suspects(database).await.contains(&restored), "it is known by now");

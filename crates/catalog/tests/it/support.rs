@@ -121,6 +121,11 @@ impl Database {
         let made: Snapshot =
             self.catalog.create_snapshot(&new_snapshot(volume), &scope(), None).await.unwrap().unwrap();
         self.set_snapshot_status(made.id, "available").await;
+        sqlx::query("UPDATE snapshots SET progress = '100%' WHERE id = $1")
+            .bind(made.id)
+            .execute(&self.sql)
+            .await
+            .unwrap();
         self.finish_jobs().await;
         made.id
     }

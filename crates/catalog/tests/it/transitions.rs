@@ -97,8 +97,8 @@ async fn an_extend_that_waits_is_taken_back_and_the_size_of_one_that_was_done_is
         assert!(extending(id, false).await);
         reset(database, id, Status::Available).await;
         assert!(!extending(id, false).await && extending(id, true).await);
+        assert!(database.queued().await.is_empty(), "the next one may be to another size");
 
-        database.finish_jobs().await;
         catalog.extend_volume(id, &scope(), 3, false, None).await.unwrap().unwrap();
         let job = claim(database, Lane::Light).await;
         reset(database, id, Status::Maintenance).await;
@@ -215,18 +215,55 @@ async fn the_delete_of_a_snapshot_is_taken_back_or_comes_to_its_end() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_made_is_not_available() {
+async fn what_is_not_made_yet_is_not_available() {
     with_database(async |database| {
         let catalog = &database.catalog;
         let volume = database.creating_volume(1).await.id;
         reset(database, volume, Status::Available).await;
-        let snapshot = catalog.create_snapshot(&new_snapshot(volume), &scope(), None).await.unwrap().unwrap().id;
-        assert!(catalog.reset_snapshot(snapshot, &Scope::Every, snapshots::Status::Available).await.unwrap());
-        assert!(catalog.snapshot_to_make(snapshot).await.unwrap().is_some());
+        assert_eq!(seen(database, volume).await, Some((Status::Creating, 1)), "somebody would attach it");
         catalog.fail_volume(&claim(database, Lane::Light).await, volume, "no").await.unwrap();
         assert_eq!(seen(database, volume).await, Some((Status::Error, 1)));
+
+        let volume = database.available_volume(1).await;
+        let snapshot = catalog.create_snapshot(&new_snapshot(volume), &scope(), None).await.unwrap().unwrap().id;
+        assert!(catalog.reset_snapshot(snapshot, &Scope::Every, snapshots::Status::Available).await.unwrap());
+        assert_eq!(snapshot_status(database, snapshot).await, Some(snapshots::Status::Creating));
         catalog.fail_snapshot_create(&claim(database, Lane::Light).await, snapshot, "no").await.unwrap();
         assert_eq!(snapshot_status(database, snapshot).await, Some(snapshots::Status::Error));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn snapshots_that_were_to_go_with_their_volume_stay_as_they_are_or_say_that_they_may_be_gone() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let cascade = Deletion { cascade: true, ..PLAIN };
+        let volume = database.available_volume(1).await;
+        let whole = database.available_snapshot(volume).await;
+        let broken = catalog.create_snapshot(&new_snapshot(volume), &scope(), None).await.unwrap().unwrap().id;
+        let create = claim(database, Lane::Light).await;
+        catalog.fail_snapshot_create(&create, broken, "no").await.unwrap();
+        let statuses = async || {
+            [snapshot_status(database, whole).await.unwrap(), snapshot_status(database, broken).await.unwrap()]
+        };
+
+        catalog.delete_volume(volume, &scope(), cascade, None).await.unwrap().unwrap();
+        assert_eq!(statuses().await, [snapshots::Status::Deleting; 2]);
+        reset(database, volume, Status::Available).await;
+        let job = claim(database, Lane::Light).await;
+        assert!(catalog.volume_to_remove(volume, false).await.unwrap().is_none());
+        catalog.take_back_volume_delete(&job, volume).await.unwrap();
+        assert_eq!(statuses().await, [snapshots::Status::Available, snapshots::Status::Error], "one was never made");
+
+        catalog.delete_volume(volume, &scope(), cascade, None).await.unwrap().unwrap();
+        let job = claim(database, Lane::Light).await;
+        assert!(catalog.reset_snapshot(whole, &Scope::Every, snapshots::Status::Available).await.unwrap());
+        assert_eq!(statuses().await, [snapshots::Status::Deleting; 2], "it may be gone any moment");
+        catalog.fail_volume(&job, volume, "no").await.unwrap();
+        assert_eq!(statuses().await, [snapshots::Status::ErrorDeleting; 2]);
+        assert!(catalog.reset_snapshot(whole, &Scope::Every, snapshots::Status::Available).await.unwrap());
+        assert_eq!(statuses().await, [snapshots::Status::Available, snapshots::Status::ErrorDeleting]);
     })
     .await;
 }

@@ -122,26 +122,29 @@ async fn what_was_committed_to_a_parent_that_is_deleted_since_is_found() {
     }
 }
 
-/// What the first attempt has filled of an image of its own goes when a later one finds a parent.
+/// What the first attempt has made of an image of its own goes when a later one finds a parent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_backup_that_becomes_an_increment_leaves_no_base_behind() {
-    let mut world = World::with_volume(6 * MIB).await;
-    world.write(0, 0, noise(1, 5 * MIB)).await;
-    let snapshot = world.snapshot(0).await;
-    world.write(0, MIB, noise(2, MIB)).await;
-    let mut asked = world.ask(0, None, Vec::new());
-    assert!(world.interrupt_create(&asked, Interruption::CancelAfter(4 * MIB)).await.is_none());
-    let own = base_image(asked.request.volume, asked.request.backup);
-    assert!(world.snapshots_on_base(&own).await.is_some());
-    world.failed.push(asked.clone());
-    let parent = world.increment_of(0, snapshot).await;
-    world.failed.clear();
+    // half-filled, and before there is a marker
+    for interruption in [Interruption::CancelAfter(4 * MIB), Interruption::RefuseStep(2)] {
+        let mut world = World::with_volume(6 * MIB).await;
+        world.write(0, 0, noise(1, 5 * MIB)).await;
+        let snapshot = world.snapshot(0).await;
+        world.write(0, MIB, noise(2, MIB)).await;
+        let mut asked = world.ask(0, None, Vec::new());
+        assert!(world.interrupt_create(&asked, interruption).await.is_none());
+        let own = base_image(asked.request.volume, asked.request.backup);
+        assert!(world.snapshots_on_base(&own).await.is_some());
+        world.failed.push(asked.clone());
+        let parent = world.increment_of(0, snapshot).await;
+        world.failed.clear();
 
-    asked.request.parents = world.parents(0, None);
-    let made = world.create(&asked).await.unwrap();
-    assert_eq!(world.backups[made].created.base, world.backups[parent].created.base);
-    assert!(world.snapshots_on_base(&own).await.is_none(), "{own} is left");
-    world.finish().await;
+        asked.request.parents = world.parents(0, None);
+        let made = world.create(&asked).await.unwrap();
+        assert_eq!(world.backups[made].created.base, world.backups[parent].created.base);
+        assert!(world.snapshots_on_base(&own).await.is_none(), "{own} is left");
+        world.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

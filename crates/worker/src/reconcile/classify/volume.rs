@@ -123,8 +123,7 @@ impl Look<'_> {
         }
     }
 
-    /// Markers of live backups that have another one beside them: no increment can be made to such a backup, and it can
-    /// not be deleted.
+    /// Markers of live backups that have another one beside them: no increment can be made to such a backup.
     fn two_markers(&self, path: &str, markers: &[Mark], found: &mut Vec<Finding>) {
         let points: Vec<&Mark> = self.seen.bases.iter().flat_map(|(_, base)| &base.points).collect();
         for (backup, names) in self.doubled(markers, None) {
