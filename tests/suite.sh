@@ -17,7 +17,7 @@ in_lab() { PG_FSYNC=off tests/lab/lab.py run "$@"; }
 run() {
   case $suite in
     lint) tests/lint.sh ;;
-    crates) in_lab -- cargo nextest run --workspace --locked ;;
+    crates) in_lab -- cargo nextest run --workspace --locked --no-fail-fast ;;
     # They compare all snapshots before and after, and a volume's are thinned out some time after a backup.
     outside) CINDERVAULT__WORKER__SOURCE_SNAPSHOTS=all in_lab --service -- "$pytest" -q tests/test_*.py ;;
     walk) tests/lab/lab.py walk ;;

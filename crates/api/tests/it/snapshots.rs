@@ -165,6 +165,9 @@ async fn resets_and_reports() {
                 .await
         };
         report("error", json!("1%")).await.fault(400, "badRequest");
+        action(server, &id, json!({ "os-reset_status": { "status": "creating" } })).await.expect(202);
+        assert_eq!(shown(server, &id).await["status"], "available", "the job that makes it has not ended");
+        server.run("UPDATE jobs SET state = 'done', finished_at = now()").await;
         action(server, &id, json!({ "os-reset_status": { "status": "bogus" } })).await.fault(400, "badRequest");
         action(server, &id, json!({ "os-reset_status": { "status": "creating" } })).await.expect(202);
         report("creating", json!("80%")).await.expect(202);
