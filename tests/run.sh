@@ -4,8 +4,6 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export LAB_DIR=${LAB_DIR:-.lab-test}
-# What the suites start. It is the one with its arithmetic checked; optimised, it is what `make lab` starts.
-export CINDERVAULT_BIN=${CARGO_TARGET_DIR:-target}/debug/cindervault
 export FAILPOINTS_BIN=${CARGO_TARGET_DIR:-target}/cindervault-failpoints # for tests/failpoints
 export PATH=$PATH:$PWD/target/tools/bin
 . tests/stage.sh
@@ -32,6 +30,7 @@ stage "tools" tests/tools.sh cargo-nextest || finish
 stage "build with fail points" with_fail_points || finish
 stage "build of the tests" cargo nextest run --workspace --locked --no-run || finish
 stage "tests in the documentation" cargo test --workspace --locked --doc
+stage "release build" cargo build --release --locked --package cindervault || finish
 # Most of what follows waits most of the time, for leases to run out: two run at once, each with a Ceph and a Postgres of its
 # own, those first that take longest, and with what is left of the processors the code is looked at. What has a pytest.ini is
 # a suite of its own, and starts its own services.

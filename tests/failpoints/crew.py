@@ -19,6 +19,7 @@ from .cell import Cell
 from .scenario import Scenario
 
 ATTEMPTS = 5  # at what a scenario is sure of
+TAKEN_OVER = "worker.fence.before"
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,11 @@ class Crew:
             return any(attempts)
         for _ in range(ATTEMPTS):
             passed = self.passed[type(scenario)] = dry_run(scenario)
-            if set(scenario.sure_of) <= set(passed):
+            # where a lease ran out though nothing failed, the points of its takeover would not be passed again
+            undisturbed = scenario.faults or TAKEN_OVER not in passed
+            if undisturbed and set(scenario.sure_of) <= set(passed):
                 return True
-        raise AssertionError(f"{set(scenario.sure_of) - set(passed)} were not passed in {ATTEMPTS} attempts")
+        raise AssertionError(f"{set(scenario.sure_of) - set(passed) or TAKEN_OVER}: not as it should be in {ATTEMPTS} attempts")
 
     def _cases(self, scenarios: list[type[Scenario]]) -> list[Case]:
         """Those of the scenarios that were asked for, whose dry runs are done."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pools import VOLUMES_POOL
+import rados
+from pools import BACKUPS_POOL, VOLUMES_POOL
 
 from .disks import expected, fill, image_of, seen, stray_data
 from .workers import blocklist, copying, job_of
@@ -59,3 +60,40 @@ def test_in_the_middle_of_making_an_image(tenant, workers, pools):
         tenant.await_status("volume", made, "available")
     assert seen(pools, restored) == expected(restored, content, {})
     assert stray_data(pools) == []
+
+
+def test_in_the_middle_of_removing_an_image(tenant, workers, pools):
+    """librbd removes one by way of the trash: what an earlier attempt has left of the base is there, and its name is free."""
+    one, two = workers
+    one.start()
+    volume = tenant.volume()
+    content = fill(pools, volume)
+    one.stop()
+    backup = tenant.api.post("/backups", {"backup": {"volume_id": volume}}).expect(202)["backup"]["id"]
+    base, io = f"{image_of(volume)}.backup.{backup}", pools.io[BACKUPS_POOL]
+    pools.rbd.RBD().create(io, base, 1 << 30, old_format=False)
+    with pools.open(BACKUPS_POOL, base, writable=True) as image:
+        image.write(b"left", 0)
+        identifier = image.id()
+    pools.rbd.RBD().trash_move(io, base, 0)
+    being_removed(io, identifier)
+    two.start()
+    tenant.await_status("backup", backup, "available")
+    with pools.open(BACKUPS_POOL, base) as image:
+        assert image.id() != identifier
+    assert pools.images(BACKUPS_POOL).count(base) == 1, "what is being removed is listed, too"
+    assert stray_data(pools) == []
+    restored = tenant.restore(backup)["volume_id"]
+    assert seen(pools, restored) == expected(restored, content, {})
+
+
+def being_removed(io, identifier: str) -> None:
+    """Makes an image in the trash one that is being removed."""
+    with rados.ReadOpCtx() as read:
+        values, _ = io.get_omap_vals_by_keys(read, (f"id_{identifier}",))
+        io.operate_read_op(read, "rbd_trash")
+        (_, entry), = values
+    # a structure's head, and then who has put it there
+    with rados.WriteOpCtx() as write:
+        io.set_omap(write, (f"id_{identifier}",), (entry[:6] + b"\x03" + entry[7:],))
+        io.operate_write_op(write, "rbd_trash")

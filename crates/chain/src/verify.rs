@@ -69,7 +69,12 @@ pub async fn verify(pools: &Pools, request: &Request, control: &Control) -> Resu
         None => None,
     };
     let source = match source {
-        Some(marker) => Some((pools.volumes.open_read_only(&request.image, Some(&marker.name)).await?, marker.id)),
+        Some(marker) => match pools.volumes.open_read_only(&request.image, Some(&marker.name)).await {
+            Ok(source) => Some((source, marker.id)),
+            // trimmed meanwhile: a newer backup was made
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error.into()),
+        },
         None => None,
     };
 

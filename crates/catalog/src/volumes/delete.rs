@@ -94,7 +94,7 @@ async fn mark_snapshots(tx: &mut PgConnection, id: VolumeId, scope: &Scope, forc
     sqlx::query(
         "UPDATE snapshots SET status = 'deleting', updated_at = now()
           WHERE volume_id = $1 AND deleted_at IS NULL
-            AND ($3 OR status IN ('available', 'error', 'deleting'))
+            AND ($3 OR status IN ('available', 'error', 'deleting', 'error_deleting'))
             AND ($2::text IS NULL OR project_id = $2)",
     )
     .bind(id)

@@ -264,6 +264,9 @@ async fn snapshots_that_were_to_go_with_their_volume_stay_as_they_are_or_say_tha
         assert_eq!(statuses().await, [snapshots::Status::ErrorDeleting; 2]);
         assert!(catalog.reset_snapshot(whole, &Scope::Every, snapshots::Status::Available).await.unwrap());
         assert_eq!(statuses().await, [snapshots::Status::Available, snapshots::Status::ErrorDeleting]);
+        reset(database, volume, Status::Error).await;
+        catalog.delete_volume(volume, &scope(), cascade, None).await.unwrap().unwrap();
+        assert_eq!(statuses().await, [snapshots::Status::Deleting; 2], "it can be asked for again");
     })
     .await;
 }
