@@ -81,6 +81,21 @@ impl Pool {
     /// # Errors
     /// The caps do not allow it, or Ceph failed.
     pub async fn images(&self) -> Result<Vec<String>> {
+        Ok(self.image_specs().await?.into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// The ids of the images of this name: of one, or also of those whose removal was cut short, which librbd keeps in the
+    /// trash and lists with the others (and not with the trash).
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn ids_of(&self, name: &str) -> Result<Vec<String>> {
+        let specs = self.image_specs().await?;
+        Ok(specs.into_iter().filter(|(_, listed)| listed == name).map(|(id, _)| id).collect())
+    }
+
+    /// Ids and names.
+    async fn image_specs(&self) -> Result<Vec<(String, String)>> {
         let pool = self.clone();
         blocking(move || {
             let mut room = 64;
@@ -93,14 +108,14 @@ impl Pool {
                     continue; // `room` now says how many places are needed
                 }
                 check(code, "listing the images of", pool.name())?;
-                let names = specs[..room]
-                    .iter()
-                    // SAFETY: a filled entry's name is a C string owned by librbd until the clean-up below.
-                    .map(|spec| unsafe { std::ffi::CStr::from_ptr(spec.name) }.to_string_lossy().into_owned())
-                    .collect();
+                let text = |raw| {
+                    // SAFETY: a filled entry's texts are C strings owned by librbd until the clean-up below.
+                    unsafe { std::ffi::CStr::from_ptr(raw) }.to_string_lossy().into_owned()
+                };
+                let found = specs[..room].iter().map(|spec| (text(spec.id), text(spec.name))).collect();
                 // SAFETY: frees exactly the filled entries, once.
                 unsafe { sys::rbd_image_spec_list_cleanup(specs.as_mut_ptr(), room) };
-                return Ok(names);
+                return Ok(found);
             }
         })
         .await

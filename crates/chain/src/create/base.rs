@@ -17,7 +17,6 @@ const BASE_FEATURES: Features =
 /// Removes the half-filled base of an earlier attempt, which found no parent, from before one that did.
 pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Control) -> Result<()> {
     let name = &base_image(request.volume, request.backup);
-    finish_removals(pool, name, control).await?;
     let image = match pool.open_read_only(name, None).await {
         Ok(image) => image,
         Err(error) if error.is_not_found() => return Ok(()),
@@ -36,10 +35,11 @@ pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Co
 /// Removes what is left of images of this name whose removal was cut short. librbd removes by way of the trash: the name is
 /// free from the first step on, and whoever makes an image of that name would hide what is left.
 async fn finish_removals(pool: &Pool, name: &str, control: &Control) -> Result<()> {
-    for left in pool.trash().await?.iter().filter(|left| left.removing && left.name == name) {
+    for id in pool.ids_of(name).await? {
         control.prove().await?;
-        match mutation::purge_image(Point::RemoveUnfinishedBase, pool, &left.id).await {
-            Ok(()) => tracing::info!(image = name, id = left.id, "a removal that was cut short was finished"),
+        // only what is in the trash is removed by its id
+        match mutation::purge_image(Point::RemoveUnfinishedBase, pool, &id).await {
+            Ok(()) => tracing::info!(image = name, id, "a removal that was cut short was finished"),
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
