@@ -93,6 +93,8 @@ bluestore block path =
 bluestore block db create = false
 bluestore block wal create = false
 bluestore cache size = 268435456
+# What was freed is written again before what never was: the OSD's file only ever grows.
+bluestore avl alloc bf free pct = 100
 memstore device bytes = {osd_bytes}
 """
 

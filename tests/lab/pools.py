@@ -93,3 +93,20 @@ class Pools:
             return io.read(name, size)
         except self.rados.ObjectNotFound:
             return None
+
+    def cut_removal(self, pool: str, image: str) -> str:
+        """Leaves of an image what a removal leaves that was cut short; its id. librbd removes by way of the trash."""
+        io = self.io[pool]
+        with self.open(pool, image) as opened:
+            identifier = opened.id()
+        self.rbd.RBD().trash_move(io, image, 0)
+        key = f"id_{identifier}"
+        with self.rados.ReadOpCtx() as read:
+            values, _ = io.get_omap_vals_by_keys(read, (key,))
+            io.operate_read_op(read, "rbd_trash")
+            (_, entry), = values
+        # a structure's head, and then who has put it there
+        with self.rados.WriteOpCtx() as write:
+            io.set_omap(write, (key,), (entry[:6] + b"\x03" + entry[7:],))
+            io.operate_write_op(write, "rbd_trash")
+        return identifier

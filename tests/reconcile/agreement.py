@@ -219,6 +219,33 @@ def test_the_trash_is_emptied(server: Server, tenant, pools: Pools) -> None:
         pools.rbd.RBD().trash_remove(pools.io[VOLUMES_POOL], one["id"], force=True)
 
 
+def test_a_removal_that_was_cut_short_is_finished(server: Server, tenant, pools: Pools) -> None:
+    """librbd has such an image in the trash, but does not list it there."""
+    volume, gone = tenant.volume(), tenant.volume()
+    full = tenant.backup(volume)
+    tenant.api.delete(f"/volumes/{gone}").empty(202)
+    tenant.await_gone("volume", gone)
+    tenant.api.delete(f"/backups/{full}").empty(202)
+    tenant.await_gone("backup", full)
+    ours = {}
+    for pool, image in ((VOLUMES_POOL, f"volume-{gone}"), (BACKUPS_POOL, f"volume-{volume}.backup.{full}")):
+        pools.rbd.RBD().create(pools.io[pool], image, 1 << 30, old_format=False)
+        with pools.open(pool, image, writable=True) as opened:
+            opened.write(b"left", 0)
+        ours[f"{pool}/{image} ({pools.cut_removal(pool, image)})"] = (pool, image)
+
+    def look(*options: str) -> dict[str, str]:
+        return {one["what"]: one["outcome"] for one in reconcile(server, *options)["findings"] if one["what"] in ours}
+
+    assert look("--dry-run") == dict.fromkeys(ours, "would-repair")
+    assert look() == dict.fromkeys(ours, "repaired")
+    for what, (pool, image) in ours.items():
+        identifier = what.rsplit("(")[1].rstrip(")")
+        assert image not in pools.images(pool)
+        assert not [one for one in pools.objects(pool) + pools.directory_entries(pool) if identifier in one]
+    assert look() == {}
+
+
 def test_the_worker_does_it_by_itself(start: Start) -> None:
     """Again and again; what is in the pool and no record of its own is another installation's to it."""
     other = start("reconcile_itself", "serve", worker={"host": "lab", "lease_seconds": 3, "poll_seconds": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import rados
 from pools import BACKUPS_POOL, VOLUMES_POOL
 
 from .disks import expected, fill, image_of, seen, stray_data
@@ -75,8 +74,7 @@ def test_in_the_middle_of_removing_an_image(tenant, workers, pools):
     with pools.open(BACKUPS_POOL, base, writable=True) as image:
         image.write(b"left", 0)
         identifier = image.id()
-    pools.rbd.RBD().trash_move(io, base, 0)
-    being_removed(io, identifier)
+    pools.cut_removal(BACKUPS_POOL, base)
     two.start()
     tenant.await_status("backup", backup, "available")
     with pools.open(BACKUPS_POOL, base) as image:
@@ -85,15 +83,3 @@ def test_in_the_middle_of_removing_an_image(tenant, workers, pools):
     assert stray_data(pools) == []
     restored = tenant.restore(backup)["volume_id"]
     assert seen(pools, restored) == expected(restored, content, {})
-
-
-def being_removed(io, identifier: str) -> None:
-    """Makes an image in the trash one that is being removed."""
-    with rados.ReadOpCtx() as read:
-        values, _ = io.get_omap_vals_by_keys(read, (f"id_{identifier}",))
-        io.operate_read_op(read, "rbd_trash")
-        (_, entry), = values
-    # a structure's head, and then who has put it there
-    with rados.WriteOpCtx() as write:
-        io.set_omap(write, (f"id_{identifier}",), (entry[:6] + b"\x03" + entry[7:],))
-        io.operate_write_op(write, "rbd_trash")

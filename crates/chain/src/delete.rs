@@ -231,30 +231,59 @@ pub enum OnBusy {
 /// # Errors
 /// Ceph failed, or the image stayed in use.
 pub async fn remove_image(point: Point, pool: &Pool, name: &str, on_busy: OnBusy) -> Result<bool> {
+    match while_in_use(name, || mutation::remove_image(point, pool, name)).await {
+        Ok(()) => Ok(false),
+        Err(error) if error.is_not_found() => {
+            // librbd removes by way of the trash, and where that has no space it says that there is no image
+            match pool.open_read_only(name, None).await {
+                Err(error) if error.is_not_found() => Ok(false),
+                Ok(_) => Err(Error::NotRemoved { image: format!("{}/{name}", pool.name()) }),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Err(error) if error.errno == Errno::BUSY && on_busy == OnBusy::Trash => {
+            mutation::trash_image(Point::TrashImage, pool, name).await?;
+            tracing::warn!(image = name, pool = pool.name(), "the image stayed in use and was moved to the trash");
+            Ok(true)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes what was left in the trash by removals of images of this name that were cut short; one that is in use is tried
+/// again for a minute. librbd removes by way of the trash: the name is free from the first step on, and whoever makes an
+/// image of that name would hide what is left.
+///
+/// # Errors
+/// Ceph failed, or something stayed in use.
+pub(crate) async fn finish_removals(point: Point, pool: &Pool, name: &str, control: &Control) -> Result<()> {
+    for id in pool.ids_of(name).await? {
+        control.prove().await?;
+        // only what is in the trash is removed by its id
+        match while_in_use(name, || mutation::purge_image(point, pool, &id)).await {
+            Ok(()) => tracing::info!(image = name, id, "a removal that was cut short was finished"),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Does something again, less and less often, while the image is in use, for at most [`BUSY_LIMIT`].
+async fn while_in_use<Tried: Future<Output = rbd::Result<()>>>(
+    name: &str,
+    attempt: impl Fn() -> Tried,
+) -> rbd::Result<()> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        match mutation::remove_image(point, pool, name).await {
-            Ok(()) => return Ok(false),
-            Err(error) if error.is_not_found() => {
-                // librbd removes by way of the trash, and where that has no space it says that there is no image
-                return match pool.open_read_only(name, None).await {
-                    Err(error) if error.is_not_found() => Ok(false),
-                    Ok(_) => Err(Error::NotRemoved { image: format!("{}/{name}", pool.name()) }),
-                    Err(error) => Err(error.into()),
-                };
-            }
+        match attempt().await {
             Err(error) if error.errno == Errno::BUSY && started.elapsed() + pause < BUSY_LIMIT => {
                 tracing::info!(image = name, pause_ms = pause.as_millis(), "the image is in use; trying again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(5));
             }
-            Err(error) if error.errno == Errno::BUSY && on_busy == OnBusy::Trash => {
-                mutation::trash_image(Point::TrashImage, pool, name).await?;
-                tracing::warn!(image = name, pool = pool.name(), "the image stayed in use and was moved to the trash");
-                return Ok(true);
-            }
-            Err(error) => return Err(error.into()),
+            ended => return ended,
         }
     }
 }

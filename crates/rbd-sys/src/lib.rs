@@ -53,7 +53,7 @@ pub type rbd_trash_image_source_t = u32;
 /// The removal of the image, which goes by way of the trash.
 pub const RBD_TRASH_IMAGE_SOURCE_REMOVING: rbd_trash_image_source_t = 3;
 
-/// An image in the trash, owned by librbd until `rbd_trash_list_cleanup`.
+/// An image in the trash, owned by librbd until `rbd_trash_list_cleanup`, or `rbd_trash_get_cleanup`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct rbd_trash_image_info_t {
@@ -139,6 +139,8 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn rbd_remove(io: rados_ioctx_t, name: *const c_char) -> c_int;
     pub fn rbd_trash_move(io: rados_ioctx_t, name: *const c_char, delay: u64) -> c_int;
+    pub fn rbd_trash_get(io: rados_ioctx_t, id: *const c_char, info: *mut rbd_trash_image_info_t) -> c_int;
+    pub fn rbd_trash_get_cleanup(info: *mut rbd_trash_image_info_t);
     pub fn rbd_trash_list(
         io: rados_ioctx_t,
         trash_entries: *mut rbd_trash_image_info_t,

@@ -94,8 +94,8 @@ impl Pool {
         Ok(specs.into_iter().filter(|(_, listed)| listed == name).map(|(id, _)| id).collect())
     }
 
-    /// Ids and names.
-    async fn image_specs(&self) -> Result<Vec<(String, String)>> {
+    /// Ids and names, also of images that are being removed.
+    pub(crate) async fn image_specs(&self) -> Result<Vec<(String, String)>> {
         let pool = self.clone();
         blocking(move || {
             let mut room = 64;

@@ -1,5 +1,6 @@
 //! A pool's trash.
 
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +21,7 @@ pub struct Trashed {
     pub moved_at: SystemTime,
     /// Until when it is kept: before, it is removed only by force.
     pub kept_until: SystemTime,
-    /// Whether a removal of the image brought it there, which was cut short, and nobody who wanted to keep it.
+    /// Whether a removal of the image brought it there, which goes on or was cut short, and nobody who wanted to keep it.
     pub removing: bool,
 }
 
@@ -48,23 +49,26 @@ impl Pool {
         .await
     }
 
-    /// The images in the pool's trash.
+    /// The images in the pool's trash, also those that are being removed, or whose removal was cut short. librbd lists these
+    /// with the pool's images, so that each of them is asked for.
     ///
     /// # Errors
     /// The caps do not allow it, or Ceph failed.
     pub async fn trash(&self) -> Result<Vec<Trashed>> {
+        let mut found = self.kept_in_trash().await?;
+        let known: HashSet<String> = found.iter().map(|one| one.id.clone()).collect();
+        let others = self.image_specs().await?.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
+        found.extend(self.trashed(others).await?);
+        Ok(found)
+    }
+
+    /// What librbd calls the trash.
+    async fn kept_in_trash(&self) -> Result<Vec<Trashed>> {
         let pool = self.clone();
         blocking(move || {
             let mut room = 64;
             loop {
-                let empty = sys::rbd_trash_image_info_t {
-                    id: std::ptr::null_mut(),
-                    name: std::ptr::null_mut(),
-                    source: 0,
-                    deletion_time: 0,
-                    deferment_end_time: 0,
-                };
-                let mut entries = vec![empty; room];
+                let mut entries = vec![EMPTY; room];
                 // SAFETY: `entries` has `room` places; librbd fills at most that many and says how many.
                 let code = unsafe { sys::rbd_trash_list(pool.raw(), entries.as_mut_ptr(), &raw mut room) };
                 if code == -libc::ERANGE {
@@ -72,24 +76,64 @@ impl Pool {
                     continue;
                 }
                 check(code, "listing the trash of", pool.name())?;
-                let text = |raw| {
-                    // SAFETY: a filled entry's texts are C strings owned by librbd until the clean-up below.
-                    unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
-                };
-                let time = |at: libc::time_t| UNIX_EPOCH + Duration::from_secs(at.try_into().unwrap_or(0));
-                let told = |one: &sys::rbd_trash_image_info_t| Trashed {
-                    id: text(one.id),
-                    name: text(one.name),
-                    moved_at: time(one.deletion_time),
-                    kept_until: time(one.deferment_end_time),
-                    removing: one.source == sys::RBD_TRASH_IMAGE_SOURCE_REMOVING,
-                };
-                let found = entries[..room].iter().map(told).collect();
+                // SAFETY: these entries were filled.
+                let found = entries[..room].iter().map(|one| unsafe { told(one) }).collect();
                 // SAFETY: frees exactly the filled entries, once.
                 unsafe { sys::rbd_trash_list_cleanup(entries.as_mut_ptr(), room) };
                 return Ok(found);
             }
         })
         .await
+    }
+
+    /// Those of these images that are in the trash, whoever moved them there.
+    async fn trashed(&self, ids: Vec<String>) -> Result<Vec<Trashed>> {
+        let pool = self.clone();
+        blocking(move || {
+            let mut found = Vec::new();
+            for id in ids {
+                let c_id = c_name(&id, "looking in the trash for image")?;
+                let mut entry = EMPTY;
+                // SAFETY: a live context, a valid C string, and a place for one entry.
+                let code = unsafe { sys::rbd_trash_get(pool.raw(), c_id.as_ptr(), &raw mut entry) };
+                match check(code, "looking in the trash for image", &pool.path(&id)) {
+                    // SAFETY: the entry was filled.
+                    Ok(_) => found.push(unsafe { told(&entry) }),
+                    Err(error) if error.is_not_found() => continue,
+                    Err(error) => return Err(error),
+                }
+                // SAFETY: frees what was filled, once.
+                unsafe { sys::rbd_trash_get_cleanup(&raw mut entry) };
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+const EMPTY: sys::rbd_trash_image_info_t = sys::rbd_trash_image_info_t {
+    id: std::ptr::null_mut(),
+    name: std::ptr::null_mut(),
+    source: 0,
+    deletion_time: 0,
+    deferment_end_time: 0,
+};
+
+/// A copy of an entry.
+///
+/// # Safety
+/// librbd has filled it, and it was not cleaned up yet.
+unsafe fn told(entry: &sys::rbd_trash_image_info_t) -> Trashed {
+    let text = |raw| {
+        // SAFETY: a filled entry's texts are C strings.
+        unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
+    };
+    let time = |at: libc::time_t| UNIX_EPOCH + Duration::from_secs(at.try_into().unwrap_or(0));
+    Trashed {
+        id: text(entry.id),
+        name: text(entry.name),
+        moved_at: time(entry.deletion_time),
+        kept_until: time(entry.deferment_end_time),
+        removing: entry.source == sys::RBD_TRASH_IMAGE_SOURCE_REMOVING,
     }
 }

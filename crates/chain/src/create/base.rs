@@ -17,6 +17,7 @@ const BASE_FEATURES: Features =
 /// Removes the half-filled base of an earlier attempt, which found no parent, from before one that did.
 pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Control) -> Result<()> {
     let name = &base_image(request.volume, request.backup);
+    delete::finish_removals(Point::RemoveUnfinishedBase, pool, name, control).await?;
     let image = match pool.open_read_only(name, None).await {
         Ok(image) => image,
         Err(error) if error.is_not_found() => return Ok(()),
@@ -32,21 +33,6 @@ pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Co
     Ok(())
 }
 
-/// Removes what is left of images of this name whose removal was cut short. librbd removes by way of the trash: the name is
-/// free from the first step on, and whoever makes an image of that name would hide what is left.
-async fn finish_removals(pool: &Pool, name: &str, control: &Control) -> Result<()> {
-    for id in pool.ids_of(name).await? {
-        control.prove().await?;
-        // only what is in the trash is removed by its id
-        match mutation::purge_image(Point::RemoveUnfinishedBase, pool, &id).await {
-            Ok(()) => tracing::info!(image = name, id, "a removal that was cut short was finished"),
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
 /// Makes the base image of a full backup. One that an interrupted attempt left half-filled is kept where the
 /// journal says how far it was filled from the snapshot `from`, and made anew otherwise. Returns whether it was kept.
 pub(super) async fn prepare_base(
@@ -58,7 +44,7 @@ pub(super) async fn prepare_base(
 ) -> Result<bool> {
     let name = &base_image(request.volume, request.backup);
     let size = source.size().await?;
-    finish_removals(pool, name, control).await?;
+    delete::finish_removals(Point::RemoveUnfinishedBase, pool, name, control).await?;
     match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
         Ok(()) => return Ok(false),
         Err(error) if error.errno == Errno::EXISTS => {}
