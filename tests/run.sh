@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.." || exit
 export LAB_DIR=${LAB_DIR:-.lab-test}
 export FAILPOINTS_BIN=${CARGO_TARGET_DIR:-target}/cindervault-failpoints # for tests/failpoints
 export PATH=$PATH:$PWD/target/tools/bin
+export CARGO_INCREMENTAL=0 # everything is built once
 . tests/stage.sh
 
 finish() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# suite.sh SUITE RESULTS: one suite, with a lab of its own beside LAB_DIR if it needs one. What it says is told in one piece at its end;
-# its name is added to the file RESULTS when it passed, and its lab is removed.
+# suite.sh SUITE RESULTS: one suite, with a lab of its own beside LAB_DIR if it needs one. What it says is told in one
+# piece at its end; its name is added to the file RESULTS when it passed, and its lab is removed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 suite=$1 results=$2 began=$SECONDS

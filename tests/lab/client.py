@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,10 @@ class Openstack:
         return json.loads(self.run(*arguments, "-f", "json"))
 
 
+# Seconds after which a kept connection is not used again: the server closes one that is idle for half a minute.
+IDLE = 10
+
+
 class Rest:
     """JSON over one kept connection; not for several threads at a time."""
 
@@ -65,6 +70,7 @@ class Rest:
         self.project = project
         self.headers = {"X-Auth-Token": token, "OpenStack-API-Version": f"volume {microversion}"}
         self.connection = http.client.HTTPConnection(self.host, timeout=120)
+        self.used = 0.0
 
     def get(self, path: str) -> Any:
         return self._request("GET", path)
@@ -133,6 +139,8 @@ class Rest:
         return json.loads(text) if text else None
 
     def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[Any, str]:
+        if time.monotonic() - self.used > IDLE:
+            self.connection.close()
         if self.connection.sock is None:
             self.connection.connect()
         try:
@@ -145,4 +153,6 @@ class Rest:
                 raise
             self.connection.request(method, self.prefix + path, data, headers)
             answer = self.connection.getresponse()
-        return answer, answer.read().decode()
+        text = answer.read().decode()
+        self.used = time.monotonic()
+        return answer, text
