@@ -25,7 +25,7 @@ from conformance.server import Lab  # noqa: E402
 from pools import Pools  # noqa: E402
 
 from chaos.faults import Faults  # noqa: E402
-from chaos.looks import audit  # noqa: E402
+from chaos.looks import audit, empty_the_trash  # noqa: E402
 from chaos.people import Person  # noqa: E402
 from chaos.town import Town  # noqa: E402
 
@@ -72,6 +72,7 @@ def campaign(minutes: float, faults: Faults, people: list[Person], tell) -> int:
         person.stop.set()
     for person in people:
         person.join()
+    trashed = 0
     wrong = faults.errors + [line for person in people for line in person.wrong]
     if not wrong:
         # what nobody waits for, as the removal of old snapshots, ends by itself
@@ -79,6 +80,7 @@ def campaign(minutes: float, faults: Faults, people: list[Person], tell) -> int:
 
         until(lambda: people[0].town.sql("SELECT count(*) FROM jobs WHERE state IN ('ready', 'running')"),
               lambda count: count == "0", "the last job to end", 120.0, 0.2)
+        trashed = empty_the_trash(people[0].town, people[0].pools)
         wrong = audit(people[0].town, people[0].pools, people)
         taking_back = [threading.Thread(target=person.restore_all) for person in people]
         for thread in taking_back:
@@ -93,6 +95,7 @@ def campaign(minutes: float, faults: Faults, people: list[Person], tell) -> int:
     print("done:")
     for what, count in done.most_common():
         print(f"  {count:6}  {what}")
+    print(f"images that went to the trash, and were purged from there: {trashed}")
     kept = sum(len(person.backups) for person in people)
     restored = sum(len(person.restored & person.backups.keys()) for person in people)
     print(f"compared at the end: {kept} backups, {restored} of them restored, {sum(len(person.volumes) for person in people)} volumes")

@@ -12,7 +12,6 @@ import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -26,7 +25,6 @@ from cluster import BACKUPS_POOL, VOLUMES_POOL  # noqa: E402
 from conformance.server import Lab  # noqa: E402
 from content import MIB, PIECE, Content  # noqa: E402
 from pools import Pools  # noqa: E402
-from service import binary  # noqa: E402
 from waiting import until  # noqa: E402
 
 from chaos.looks import audit, compare, image_of  # noqa: E402
@@ -178,27 +176,6 @@ class Kills:
             self.took[kind] = time.monotonic() - began
         return made
 
-    def empty_the_trash(self) -> int:
-        """How many images were in it. An OSD that carries out a client's watch after that has died keeps it until it is
-        restarted, and the image stays in use for so long."""
-        pools = self.person.pools
-
-        def trash() -> list[str]:
-            return [one["name"] for pool in (VOLUMES_POOL, BACKUPS_POOL) for one in pools.rbd.RBD().trash_list(pools.io[pool])]
-
-        def purge() -> list[str]:
-            command = [str(binary()), "--config", str(self.town.conf), "reconcile", "--format", "json"]
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-            assert done.returncode in (0, 1), done.stderr
-            return trash()
-
-        there = trash()
-        if there:
-            self.town.lab.cluster.osd.end()
-            self.town.lab.cluster.start()
-            until(purge, lambda left: not left, "the trash to be emptied", 120.0, 2.0)
-        return len(there)
-
     def tell_who_holds_what(self) -> None:
         """The watchers of all images of volumes, and the workers' addresses."""
         pools = self.person.pools
@@ -237,7 +214,7 @@ def main() -> int:
             except BaseException:
                 kills.tell_who_holds_what()
                 raise
-            trashed = kills.empty_the_trash()
+            trashed = empty_the_trash(town, kills.person.pools)
             wrong = audit(town, kills.person.pools, [kills.person])
         finally:
             town.stop()

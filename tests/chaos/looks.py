@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 from cluster import BACKUPS_POOL, VOLUMES_POOL
 from content import PIECE, ZEROES, Content
 from pools import backup_of
+from service import binary
+
+from waiting import until
 
 
 def image_of(volume: str) -> str:
@@ -25,6 +29,28 @@ def compare(pools: Any, pool: str, image: str, snapshot: str | None, content: Co
                 assert opened.read(index * PIECE, PIECE) == piece, f"{image}@{snapshot}: piece {index} differs"
             else:
                 assert piece is ZEROES or piece == ZEROES, f"{image}@{snapshot}: piece {index} is a hole"
+
+
+def empty_the_trash(town: Any, pools: Any) -> int:
+    """How many images were in it. An OSD that carries out a client's watch after that has died keeps it until it is
+    restarted, and the image stays in use for so long."""
+
+    def trash() -> list[str]:
+        return [entry for pool in (VOLUMES_POOL, BACKUPS_POOL) for entry in pools.directory_entries(pool)
+                if entry.startswith("rbd_trash: ")]
+
+    def purge() -> list[str]:
+        command = [str(binary()), "--config", str(town.conf), "reconcile", "--format", "json"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1), done.stderr
+        return trash()
+
+    there = trash()
+    if there:
+        town.lab.cluster.osd.end()
+        town.lab.cluster.start()
+        until(purge, lambda left: not left, "the trash to be emptied", 120.0, 2.0)
+    return len(there)
 
 
 def audit(town: Any, pools: Any, people: list[Any]) -> list[str]:

@@ -94,8 +94,9 @@ class Pools:
         except self.rados.ObjectNotFound:
             return None
 
-    def cut_removal(self, pool: str, image: str) -> str:
-        """Leaves of an image what a removal leaves that was cut short; its id. librbd removes by way of the trash."""
+    def cut_removal(self, pool: str, image: str, stage: str = "moved") -> str:
+        """Leaves of an image what a removal leaves that was cut short; its id. librbd removes by way of the trash: there is
+        an entry (`begun`), then the name is no more (`moving`), then the entry says so (`moved`)."""
         io = self.io[pool]
         with self.open(pool, image) as opened:
             identifier = opened.id()
@@ -105,8 +106,11 @@ class Pools:
             values, _ = io.get_omap_vals_by_keys(read, (key,))
             io.operate_read_op(read, "rbd_trash")
             (_, entry), = values
-        # a structure's head, and then who has put it there
+        if stage == "begun":
+            self.rbd.RBD().trash_restore(io, identifier, image)
+        # a structure's head, then who has put it there; in the end, whether it is
+        entry = entry[:6] + b"\x03" + entry[7:-1] + (b"\x00" if stage == "moved" else b"\x01")
         with self.rados.WriteOpCtx() as write:
-            io.set_omap(write, (key,), (entry[:6] + b"\x03" + entry[7:],))
+            io.set_omap(write, (key,), (entry,))
             io.operate_write_op(write, "rbd_trash")
         return identifier

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from contextlib import ExitStack, nullcontext
+
+import pytest
 from pools import BACKUPS_POOL, VOLUMES_POOL
+from service import binary
+
+from waiting import until
 
 from .disks import expected, fill, image_of, seen, stray_data
 from .workers import blocklist, copying, job_of
@@ -61,25 +68,78 @@ def test_in_the_middle_of_making_an_image(tenant, workers, pools):
     assert stray_data(pools) == []
 
 
-def test_in_the_middle_of_removing_an_image(tenant, workers, pools):
-    """librbd removes one by way of the trash: what an earlier attempt has left of the base is there, and its name is free."""
+@pytest.mark.parametrize(("stage", "watched"), [("begun", False), ("moving", False), ("moved", False), ("moved", True)])
+def test_in_the_middle_of_removing_an_image(tenant, workers, pools, stage, watched):
+    """librbd removes one by way of the trash: what an earlier attempt has left of the base may be there, with its name free.
+    An OSD may keep the watch of whoever removed it for long."""
     one, two = workers
     one.start()
     volume = tenant.volume()
     content = fill(pools, volume)
     one.stop()
     backup = tenant.api.post("/backups", {"backup": {"volume_id": volume}}).expect(202)["backup"]["id"]
-    base, io = f"{image_of(volume)}.backup.{backup}", pools.io[BACKUPS_POOL]
-    pools.rbd.RBD().create(io, base, 1 << 30, old_format=False)
-    with pools.open(BACKUPS_POOL, base, writable=True) as image:
-        image.write(b"left", 0)
-        identifier = image.id()
-    pools.cut_removal(BACKUPS_POOL, base)
-    two.start()
-    tenant.await_status("backup", backup, "available")
+    tenant.server.sql(f"UPDATE jobs SET attempt = 1 WHERE target_id = '{backup}'")
+    base = f"{image_of(volume)}.backup.{backup}"
+    identifier = cut_removal(pools, BACKUPS_POOL, base, stage)
+    with watch(pools, BACKUPS_POOL, identifier) if watched else nullcontext():
+        two.start()
+        tenant.await_status("backup", backup, "available")
     with pools.open(BACKUPS_POOL, base) as image:
         assert image.id() != identifier
-    assert pools.images(BACKUPS_POOL).count(base) == 1, "what is being removed is listed, too"
+    # what is being removed is listed, too
+    assert pools.images(BACKUPS_POOL).count(base) == 1 + watched
+    assert len(stray_data(pools)) == (3 if watched else 0), stray_data(pools)
+    reconcile(tenant.server)
+    assert pools.images(BACKUPS_POOL).count(base) == 1
     assert stray_data(pools) == []
     restored = tenant.restore(backup)["volume_id"]
     assert seen(pools, restored) == expected(restored, content, {})
+
+
+@pytest.mark.parametrize(("stage", "watched"), [("begun", False), ("moving", False), ("moved", True)])
+def test_in_the_middle_of_a_deletion(tenant, workers, pools, stage, watched):
+    """Whoever goes on finds no name, or one that is about to go, and what stays in use is in the trash already."""
+    _, two = workers
+    two.start()
+    volume, gone = tenant.volume(), tenant.volume()
+    full = tenant.backup(volume)
+    base = f"{image_of(volume)}.backup.{full}"
+    with pools.open(BACKUPS_POOL, base, writable=True) as image:
+        for snapshot in [one["name"] for one in image.list_snaps()]:
+            image.remove_snap(snapshot)
+    left = {pool: cut_removal(pools, pool, image, stage)
+            for pool, image in ((BACKUPS_POOL, base), (VOLUMES_POOL, image_of(gone)))}
+    with ExitStack() as held:
+        for pool, identifier in left.items() if watched else ():
+            held.enter_context(watch(pools, pool, identifier))
+        tenant.api.delete(f"/backups/{full}").empty(202)
+        tenant.api.delete(f"/volumes/{gone}").empty(202)
+        for kind, identifier in (("backup", full), ("volume", gone)):
+            ended = until(lambda kind=kind, identifier=identifier: tenant.api.status(kind, identifier),
+                          lambda status: status is None or status.startswith("error"), f"the {kind} to go", 150)
+            assert ended is None
+    there = [base in pools.images(BACKUPS_POOL), image_of(gone) in pools.images(VOLUMES_POOL)]
+    assert there == [watched, watched]
+    reconcile(tenant.server)
+    for pool, identifier in left.items():
+        assert not [one for one in pools.objects(pool) + pools.directory_entries(pool) if identifier in one]
+
+
+def cut_removal(pools, pool, image, stage) -> str:
+    """One with some data, made where there is none; its id."""
+    if image not in pools.images(pool):
+        pools.rbd.RBD().create(pools.io[pool], image, 1 << 30, old_format=False)
+    with pools.open(pool, image, writable=True) as opened:
+        opened.write(b"left", 0)
+    return pools.cut_removal(pool, image, stage)
+
+
+def watch(pools, pool, identifier):
+    return pools.rbd.Image(pools.io[pool], image_id=identifier)
+
+
+def reconcile(server) -> None:
+    """What other tests have left is told, and left."""
+    done = subprocess.run([str(binary()), "reconcile", "--config", str(server.conf)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done

@@ -119,6 +119,8 @@ pub struct Control {
     pub recorder: Recorder,
     /// Asked before something is removed that a successor could have made.
     pub prover: Prover,
+    /// Whether there may have been an earlier attempt, which may have left something.
+    pub again: bool,
     /// What earlier attempts have finished, and where to record what this one does.
     pub journal: Journal,
     /// Cancelled by the operation when it stops although writes of it may be in flight for good: whoever goes on must
@@ -141,6 +143,7 @@ impl Control {
             budget,
             recorder: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
             prover: Box::new(|| Box::pin(std::future::ready(Ok(())))),
+            again: true,
             journal: Journal::none(),
             unsettled: CancellationToken::new(),
         }

@@ -40,7 +40,7 @@ pub struct Deleted {
     pub point: bool,
     /// The base went with it.
     pub base: bool,
-    /// The base was in use and was moved to the pool's trash instead.
+    /// The base was in use and was moved to the pool's trash instead, or left there.
     pub trashed: bool,
     /// A marker was there.
     pub marker: bool,
@@ -84,9 +84,9 @@ async fn remove_from_base(
     let image = match pool.open_read_only(name, None).await {
         Ok(image) => image,
         Err(error) if error.is_not_found() => {
-            // of an image whose removal was cut short the name may be left, which only a removal takes away
+            // of an image whose removal was cut short the name may be left, or all but the name: only a removal takes it away
             if name == base_image(request.reference.volume, request.reference.backup) {
-                remove_image(Point::RemoveBaseName, pool, name, OnBusy::Fail).await?;
+                deleted.trashed |= remove_image(Point::RemoveBaseName, pool, name, OnBusy::Fail).await?;
             }
             return Ok(false);
         }
@@ -124,7 +124,7 @@ async fn remove_from_base(
         return Err(Error::ForeignSnapshots { image: path, snapshots: foreign.join(", ") });
     }
     control.step(Step::RemoveBase).await?;
-    deleted.trashed = remove_image(Point::RemoveBase, pool, name, OnBusy::Trash).await?;
+    deleted.trashed |= remove_image(Point::RemoveBase, pool, name, OnBusy::Trash).await?;
     deleted.base = true;
     Ok(true)
 }
@@ -225,8 +225,9 @@ pub enum OnBusy {
     Fail,
 }
 
-/// Removes an image; one that is in use is tried again for a minute. Returns whether it went to the trash
-/// instead. An image that is not there counts as removed. Which image it is says the fail `point`.
+/// Removes an image; one that is in use is tried again for a minute. Returns whether it went to the trash instead, or was
+/// left there: librbd removes by way of the trash, and of a removal that was cut short nothing but that is left, which a
+/// later look purges. An image that is not there counts as removed. Which image it is says the fail `point`.
 ///
 /// # Errors
 /// Ceph failed, or the image stayed in use.
@@ -234,12 +235,14 @@ pub async fn remove_image(point: Point, pool: &Pool, name: &str, on_busy: OnBusy
     match while_in_use(name, || mutation::remove_image(point, pool, name)).await {
         Ok(()) => Ok(false),
         Err(error) if error.is_not_found() => {
-            // librbd removes by way of the trash, and where that has no space it says that there is no image
-            match pool.open_read_only(name, None).await {
-                Err(error) if error.is_not_found() => Ok(false),
-                Ok(_) => Err(Error::NotRemoved { image: format!("{}/{name}", pool.name()) }),
-                Err(error) => Err(error.into()),
+            // where the trash has no space librbd says that there is no image
+            if there(pool, name).await? {
+                return Err(Error::NotRemoved { image: format!("{}/{name}", pool.name()) });
             }
+            Ok(false)
+        }
+        Err(error) if [Errno::BUSY, Errno::UNCLEAN].contains(&error.errno) && !there(pool, name).await? => {
+            finish_removals(point, pool, name).await
         }
         Err(error) if error.errno == Errno::BUSY && on_busy == OnBusy::Trash => {
             mutation::trash_image(Point::TrashImage, pool, name).await?;
@@ -250,23 +253,40 @@ pub async fn remove_image(point: Point, pool: &Pool, name: &str, on_busy: OnBusy
     }
 }
 
-/// Removes what was left in the trash by removals of images of this name that were cut short; one that is in use is tried
-/// again for a minute. librbd removes by way of the trash: the name is free from the first step on, and whoever makes an
-/// image of that name would hide what is left.
+/// Whether there is an image of this name.
+async fn there(pool: &Pool, name: &str) -> Result<bool> {
+    match pool.open_read_only(name, None).await {
+        Ok(image) => {
+            image.close().await;
+            Ok(true)
+        }
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes what was left in the trash by removals of images of this name that were cut short. librbd removes by way of the
+/// trash: the name is free early on, and whoever makes an image of that name hides what is left. What is in use stays
+/// there: it is in nobody's way, and a later look purges it. Returns whether something stays.
 ///
 /// # Errors
-/// Ceph failed, or something stayed in use.
-pub(crate) async fn finish_removals(point: Point, pool: &Pool, name: &str, control: &Control) -> Result<()> {
+/// Ceph failed.
+pub(crate) async fn finish_removals(point: Point, pool: &Pool, name: &str) -> Result<bool> {
+    let mut stays = false;
     for id in pool.ids_of(name).await? {
-        control.prove().await?;
         // only what is in the trash is removed by its id
-        match while_in_use(name, || mutation::purge_image(point, pool, &id)).await {
+        match mutation::purge_image(point, pool, &id).await {
             Ok(()) => tracing::info!(image = name, id, "a removal that was cut short was finished"),
             Err(error) if error.is_not_found() => {}
+            // where its name still leads to it, a removal by that goes on with it
+            Err(error) if [Errno::BUSY, Errno::UNCLEAN].contains(&error.errno) => {
+                tracing::warn!(image = name, id, %error, "what a removal has left stays in the trash");
+                stays = true;
+            }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(stays)
 }
 
 /// Does something again, less and less often, while the image is in use, for at most [`BUSY_LIMIT`].

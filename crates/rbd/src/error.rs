@@ -17,6 +17,8 @@ impl Errno {
     pub const READ_ONLY: Self = Self(libc::EROFS);
     /// What is there can not be read, or what is asked for can not be done.
     pub const IO: Self = Self(libc::EIO);
+    /// The image is on its way to the trash.
+    pub const UNCLEAN: Self = Self(libc::EUCLEAN);
     /// The image still has snapshots.
     pub const NOT_EMPTY: Self = Self(libc::ENOTEMPTY);
     /// The cluster or pool is full.

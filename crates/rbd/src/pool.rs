@@ -91,7 +91,10 @@ impl Pool {
     /// Ceph failed.
     pub async fn ids_of(&self, name: &str) -> Result<Vec<String>> {
         let specs = self.image_specs().await?;
-        Ok(specs.into_iter().filter(|(_, listed)| listed == name).map(|(id, _)| id).collect())
+        let mut ids: Vec<String> = specs.into_iter().filter(|(_, listed)| listed == name).map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
     }
 
     /// Ids and names, also of images that are being removed.

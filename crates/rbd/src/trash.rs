@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::ffi::CStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ceph::rados::rados_exec;
 use rbd_sys as sys;
 
-use crate::error::{Result, blocking, c_name, check};
+use crate::error::{Errno, Result, blocking, c_name, check};
 use crate::image::Image;
 use crate::pool::Pool;
 
@@ -34,17 +35,62 @@ impl Pool {
         Image::open_trashed(self.clone(), id).await
     }
 
-    /// Removes an image that is in the trash, by its id.
+    /// Removes an image that is in the trash, by its id. One that is being removed goes before its time, too, and also
+    /// where whoever began with it did not get as far as to record that it is in the trash.
     ///
     /// # Errors
-    /// There is none, it is kept there for a time that has not passed, has snapshots or a watcher, or Ceph failed.
+    /// There is none, it is kept there for a time that has not passed, has snapshots or a watcher, its name still leads to
+    /// it, or Ceph failed.
     pub async fn purge_image(&self, id: &str) -> Result<()> {
+        let removing = self.trashed(vec![id.to_owned()]).await?.first().is_some_and(|one| one.removing);
+        match self.remove_trashed(id, removing).await {
+            Err(error) if removing && error.errno == Errno::UNCLEAN && self.listed(id).await? == 1 => {
+                self.end_move(id).await?;
+                self.remove_trashed(id, removing).await
+            }
+            ended => ended,
+        }
+    }
+
+    async fn remove_trashed(&self, id: &str, force: bool) -> Result<()> {
         let (pool, id) = (self.clone(), id.to_owned());
         blocking(move || {
             let c_id = c_name(&id, "removing from the trash image")?;
             // SAFETY: a live context and a valid C string.
-            let code = unsafe { sys::rbd_trash_remove(pool.raw(), c_id.as_ptr(), false) };
+            let code = unsafe { sys::rbd_trash_remove(pool.raw(), c_id.as_ptr(), force) };
             check(code, "removing from the trash image", &pool.path(&id)).map(drop)
+        })
+        .await
+    }
+
+    /// How often an image that is being removed is listed: twice while its name still leads to it, then once.
+    async fn listed(&self, id: &str) -> Result<usize> {
+        Ok(self.image_specs().await?.iter().filter(|(listed, _)| listed == id).count())
+    }
+
+    /// Records that an image has been moved to the trash, which librbd does last, and of which it takes no other end.
+    async fn end_move(&self, id: &str) -> Result<()> {
+        const MOVED: u8 = 0;
+        const MOVING: u8 = 1;
+        let (pool, id) = (self.clone(), id.to_owned());
+        blocking(move || {
+            // as Ceph encodes a text and two small enumerations: what it becomes, and what it must be now
+            let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
+            let input = [&length.to_le_bytes()[..], id.as_bytes(), &[MOVED, MOVING]].concat();
+            // SAFETY: a live context, valid C strings, as many bytes as are said to be, and no room for an answer.
+            let code = unsafe {
+                rados_exec(
+                    pool.raw(),
+                    c"rbd_trash".as_ptr(),
+                    c"rbd".as_ptr(),
+                    c"trash_state_set".as_ptr(),
+                    input.as_ptr().cast(),
+                    input.len(),
+                    std::ptr::null_mut(),
+                    0,
+                )
+            };
+            check(code, "ending the move to the trash of image", &pool.path(&id)).map(drop)
         })
         .await
     }
@@ -57,7 +103,13 @@ impl Pool {
     pub async fn trash(&self) -> Result<Vec<Trashed>> {
         let mut found = self.kept_in_trash().await?;
         let known: HashSet<String> = found.iter().map(|one| one.id.clone()).collect();
-        let others = self.image_specs().await?.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
+        let (mut once, mut twice) = (HashSet::new(), HashSet::new());
+        for (id, _) in self.image_specs().await? {
+            if !once.insert(id.clone()) {
+                twice.insert(id); // its name leads to it, and whoever began to remove it goes on by that
+            }
+        }
+        let others = once.into_iter().filter(|id| !known.contains(id) && !twice.contains(id)).collect();
         found.extend(self.trashed(others).await?);
         Ok(found)
     }

@@ -127,8 +127,8 @@ impl Held {
     /// That could not be read.
     pub(crate) async fn control(&self, budget: &Budget) -> catalog::Result<Control> {
         let (catalog, job) = (self.catalog.clone(), self.job.clone());
-        let again = self.begun.swap(true, Ordering::Relaxed);
-        let earlier = if job.attempt > 1 || again { catalog.finished(&job).await? } else { Vec::new() };
+        let again = self.begun.swap(true, Ordering::Relaxed) || job.attempt > 1;
+        let earlier = if again { catalog.finished(&job).await? } else { Vec::new() };
         let entries = earlier.into_iter().map(|Entry { what, up_to, sums }| Finished { what, up_to, sums });
         let journal = Journal { earlier: Finished::join(entries), write: self.journal_writer() };
         let (brake, begun) = (self.brake.clone(), self.step.clone());
@@ -137,6 +137,7 @@ impl Held {
             progress: self.progress.clone(),
             budget: budget.clone(),
             prover: self.prover(),
+            again,
             journal,
             unsettled: self.unsettled.clone(),
             recorder: Box::new(move |step| {
@@ -191,6 +192,7 @@ impl Held {
             progress: watch::Sender::default(),
             budget: budget.clone(),
             prover: self.prover(),
+            again: true,
             journal: Journal::none(),
             unsettled: self.unsettled.clone(),
             recorder: Box::new(move |step| {

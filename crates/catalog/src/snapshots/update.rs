@@ -72,8 +72,9 @@ impl Catalog {
 
     /// Sets a snapshot's status as told. `false` when there is no such snapshot in the scope.
     ///
-    /// It does not become usable by that before it was made, nor while the job that removes it, or its volume with it, has begun
-    /// and has not ended: it stays what it is, and becomes what the job comes to. A delete that only waits is taken back.
+    /// It does not become usable by that before it was made, nor while the job that removes it has begun and has not ended, nor
+    /// while it is to go with its volume: it stays what it is, and becomes what the job comes to. A delete of its own that
+    /// only waits is taken back.
     ///
     /// # Errors
     /// The database failed.
@@ -127,15 +128,16 @@ impl Catalog {
     }
 }
 
-/// Whether a snapshot is still to be made, or a job that removes it has begun and has not ended yet.
+/// Whether a snapshot is still to be made, or to be removed with its volume, or a job that removes it has begun and has not
+/// ended yet.
 async fn is_unfinished(tx: &mut PgConnection, id: SnapshotId) -> Result<bool> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM jobs
-                         WHERE target_id = $1 AND kind = 'snapshot_create' AND state IN ('ready', 'running')
-                            OR (state = 'running' OR state = 'ready' AND attempt > 0)
-                               AND (target_id = $1 AND kind = 'snapshot_delete'
-                                    OR target_id = (SELECT volume_id FROM snapshots WHERE id = $1)
-                                       AND kind = 'volume_delete' AND spec->>'cascade' = 'true'))",
+                         WHERE state IN ('ready', 'running')
+                           AND (target_id = $1 AND kind = 'snapshot_create'
+                                OR target_id = $1 AND kind = 'snapshot_delete' AND (state = 'running' OR attempt > 0)
+                                OR target_id = (SELECT volume_id FROM snapshots WHERE id = $1)
+                                   AND kind = 'volume_delete' AND spec->>'cascade' = 'true'))",
     )
     .bind(id)
     .fetch_one(tx)

@@ -89,12 +89,13 @@ async fn without_snapshots(tx: &mut PgConnection, id: VolumeId) -> Result<bool> 
         .await?)
 }
 
-/// Marks all snapshots of a volume `deleting`; `false` when one of them is busy, or out of the scope.
+/// Marks all snapshots of a volume `deleting`; `false` when one of them is busy, or out of the scope. Those that may be half
+/// gone stay `error_deleting`: they would be taken for whole if the delete were taken back.
 async fn mark_snapshots(tx: &mut PgConnection, id: VolumeId, scope: &Scope, force: bool) -> Result<bool> {
     sqlx::query(
         "UPDATE snapshots SET status = 'deleting', updated_at = now()
           WHERE volume_id = $1 AND deleted_at IS NULL
-            AND ($3 OR status IN ('available', 'error', 'deleting', 'error_deleting'))
+            AND ($3 OR status IN ('available', 'error', 'deleting')) AND status <> 'error_deleting'
             AND ($2::text IS NULL OR project_id = $2)",
     )
     .bind(id)
@@ -104,9 +105,11 @@ async fn mark_snapshots(tx: &mut PgConnection, id: VolumeId, scope: &Scope, forc
     .await?;
     Ok(sqlx::query_scalar(
         "SELECT NOT EXISTS (SELECT 1 FROM snapshots
-                             WHERE volume_id = $1 AND deleted_at IS NULL AND status <> 'deleting')",
+                             WHERE volume_id = $1 AND deleted_at IS NULL AND status <> 'deleting'
+                               AND (status <> 'error_deleting' OR $2::text IS NOT NULL AND project_id <> $2))",
     )
     .bind(id)
+    .bind(scope.project())
     .fetch_one(tx)
     .await?)
 }

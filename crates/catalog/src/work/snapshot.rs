@@ -7,6 +7,9 @@ use crate::page::Scope;
 use crate::snapshots::{self, Snapshot, Status};
 use crate::{Catalog, Result, SnapshotId, transaction};
 
+/// What a snapshot is that is being made: somebody may have reported it as `available` (`os-update_snapshot_status`).
+const MADE: &[Status] = &[Status::Creating, Status::Available];
+
 impl Catalog {
     /// The snapshot that is to be made. `None` when it is gone or is to go: by force a snapshot is deleted before it was
     /// made. One whose status was set to another is made all the same, since otherwise there is nothing behind it.
@@ -35,7 +38,7 @@ impl Catalog {
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn finish_snapshot_create(&self, job: &Job, id: SnapshotId) -> Result<()> {
-        self.end_snapshot(job, id, &[Status::Creating], Status::Available, Some("100%"), JobEnd::Done).await
+        self.end_snapshot(job, id, MADE, Status::Available, Some("100%"), JobEnd::Done).await
     }
 
     /// Records that a snapshot is gone, whatever its status was set to meanwhile.
@@ -51,7 +54,7 @@ impl Catalog {
     /// # Errors
     /// The database failed, or the job is no longer this worker's.
     pub async fn fail_snapshot_create(&self, job: &Job, id: SnapshotId, why: &str) -> Result<()> {
-        self.end_snapshot(job, id, &[Status::Creating], Status::Error, None, JobEnd::Failed(why)).await
+        self.end_snapshot(job, id, MADE, Status::Error, None, JobEnd::Failed(why)).await
     }
 
     /// Records that a snapshot could not be removed, whatever its status was set to meanwhile: it may be half gone.

@@ -156,9 +156,8 @@ impl Catalog {
                 let status = if again { Status::Deleting } else { Status::ErrorDeleting };
                 if volume_row(&mut tx, id).await?.is_some() {
                     volumes::set_status(&mut tx, id, status).await?;
-                    if !again {
-                        snapshots_stay(&mut tx, id, true).await?;
-                    }
+                    // also where the delete was asked for again, which may be taken back
+                    snapshots_stay(&mut tx, id, true).await?;
                 }
             }
             JobSpec::VolumeExtend { .. } if again => {}

@@ -266,7 +266,38 @@ async fn snapshots_that_were_to_go_with_their_volume_stay_as_they_are_or_say_tha
         assert_eq!(statuses().await, [snapshots::Status::Available, snapshots::Status::ErrorDeleting]);
         reset(database, volume, Status::Error).await;
         catalog.delete_volume(volume, &scope(), cascade, None).await.unwrap().unwrap();
-        assert_eq!(statuses().await, [snapshots::Status::Deleting; 2], "it can be asked for again");
+        let again = [snapshots::Status::Deleting, snapshots::Status::ErrorDeleting];
+        assert_eq!(statuses().await, again, "it can be asked for again");
+        assert!(catalog.reset_snapshot(whole, &Scope::Every, snapshots::Status::Available).await.unwrap());
+        assert_eq!(statuses().await, again, "it is to go, although nobody has begun");
+        reset(database, volume, Status::Error).await;
+        let job = claim(database, Lane::Light).await;
+        catalog.take_back_volume_delete(&job, volume).await.unwrap();
+        let back = [snapshots::Status::Available, snapshots::Status::ErrorDeleting];
+        assert_eq!(statuses().await, back, "what may be half gone is not whole again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_reported_available_is_so_only_if_it_was_made() {
+    with_database(async |database| {
+        let catalog = &database.catalog;
+        let volume = database.available_volume(1).await;
+        for (made, ends) in [(true, snapshots::Status::Available), (false, snapshots::Status::Error)] {
+            let id = catalog.create_snapshot(&new_snapshot(volume), &scope(), None).await.unwrap().unwrap().id;
+            let job = claim(database, Lane::Light).await;
+            let reported = snapshots::Status::Available;
+            catalog.report_snapshot(id, &scope(), reported, Some("80%")).await.unwrap().unwrap();
+            if made {
+                catalog.finish_snapshot_create(&job, id).await.unwrap();
+            } else {
+                catalog.fail_snapshot_create(&job, id, "no").await.unwrap();
+            }
+            assert_eq!(snapshot_status(database, id).await.unwrap(), ends);
+            let progress = catalog.snapshot(id, &scope()).await.unwrap().unwrap().progress;
+            assert_eq!(progress.as_deref(), Some(if made { "100%" } else { "80%" }));
+        }
     })
     .await;
 }

@@ -16,11 +16,19 @@ const BASE_FEATURES: Features =
 
 /// Removes the half-filled base of an earlier attempt, which found no parent, from before one that did.
 pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Control) -> Result<()> {
+    if !control.again {
+        return Ok(());
+    }
     let name = &base_image(request.volume, request.backup);
-    delete::finish_removals(Point::RemoveUnfinishedBase, pool, name, control).await?;
+    control.prove().await?;
+    delete::finish_removals(Point::RemoveUnfinishedBase, pool, name).await?;
     let image = match pool.open_read_only(name, None).await {
         Ok(image) => image,
-        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) if error.is_not_found() => {
+            // the making of it may have been cut short, and its name be left
+            delete::remove_image(Point::RemoveUnfinishedBase, pool, name, delete::OnBusy::Fail).await?;
+            return Ok(());
+        }
         Err(error) => return Err(error.into()),
     };
     let (path, snapshots) = (image.path().to_owned(), image.snapshots().await?);
@@ -44,7 +52,10 @@ pub(super) async fn prepare_base(
 ) -> Result<bool> {
     let name = &base_image(request.volume, request.backup);
     let size = source.size().await?;
-    delete::finish_removals(Point::RemoveUnfinishedBase, pool, name, control).await?;
+    if control.again {
+        control.prove().await?;
+        delete::finish_removals(Point::RemoveUnfinishedBase, pool, name).await?;
+    }
     match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
         Ok(()) => return Ok(false),
         Err(error) if error.errno == Errno::EXISTS => {}
