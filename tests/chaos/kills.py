@@ -27,7 +27,7 @@ from content import MIB, PIECE, Content  # noqa: E402
 from pools import Pools  # noqa: E402
 from waiting import until  # noqa: E402
 
-from chaos.looks import audit, compare, image_of  # noqa: E402
+from chaos.looks import audit, compare, empty_the_trash, image_of  # noqa: E402
 from chaos.people import GIB, Person  # noqa: E402
 from chaos.town import Town  # noqa: E402
 
