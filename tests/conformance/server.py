@@ -31,9 +31,13 @@ class Lab:
         self.database = Database(directory / "postgres")
 
     def sql(self, database: str, statement: str) -> str:
-        done = subprocess.run(["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", statement,
-                               self.database.url("postgres", database)],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        def ask() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-c", statement,
+                                   self.database.url("postgres", database)],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+        # a service at work may hold what is to be emptied; nothing was done then
+        done = until(ask, lambda done: "deadlock detected" not in done.stderr, "the statement to get its locks", 60, 0.1)
         assert done.returncode == 0, f"{statement}\n{done.stderr}"
         return done.stdout.strip()
 

@@ -114,6 +114,14 @@ impl Pool {
         Ok(found)
     }
 
+    /// Whether an image is in the pool's trash, whoever moved it there.
+    ///
+    /// # Errors
+    /// Ceph failed.
+    pub async fn is_trashed(&self, id: &str) -> Result<bool> {
+        Ok(!self.trashed(vec![id.to_owned()]).await?.is_empty())
+    }
+
     /// What librbd calls the trash.
     async fn kept_in_trash(&self) -> Result<Vec<Trashed>> {
         let pool = self.clone();

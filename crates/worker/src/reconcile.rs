@@ -28,7 +28,7 @@ use std::time::Duration;
 use catalog::jobs::JobSpec;
 use catalog::reconcile::Named;
 use catalog::{BackupId, Catalog, VolumeId};
-use chain::scan::Owner;
+use chain::scan::{Mover, Owner};
 use chain::{Budget, scan};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -232,6 +232,11 @@ impl Pass<'_> {
                 let named = Named { backups: backup.into_iter().collect(), ..Named::default() };
                 let records = places.records_of(self.catalog, volume, &named).await?;
                 let now = self.catalog.now().await?.timestamp().into();
+                if trashed.mover == Mover::Removal
+                    && (!classify::is_old(&trashed, &records) || !scan::is_trashed(pool, &trashed.image.id).await?)
+                {
+                    continue; // a job is removing it, or was when it was listed
+                }
                 let mut finding = classify::trashed(name, &trashed, &records, now);
                 if self.repairer.is_some() && finding.outcome == Outcome::WouldRepair {
                     repair::purge(pool, &trashed.image.id, &mut finding).await;

@@ -8,7 +8,7 @@ mod base;
 mod volume;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use catalog::reconcile::{Record, Records};
 use chain::names::metadata_object;
@@ -72,6 +72,12 @@ pub(super) fn unknown_metadata(pool: &str, backup: Uuid) -> Finding {
         format!("rados -p {pool} rm {object}"),
         NOT_OURS,
     )
+}
+
+/// Whether an image went to the trash before any job was asked for that has not ended. When it did is known in whole seconds.
+pub(super) fn is_old(trashed: &InTrash, records: &Records) -> bool {
+    let moved = trashed.image.moved_at + Duration::from_secs(1);
+    records.horizon.is_none_or(|horizon| moved <= SystemTime::from(horizon.timestamp()))
 }
 
 /// An image in the trash. What can be repaired is purged by its id, without looking again: nothing else ever gets that id.

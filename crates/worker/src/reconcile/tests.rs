@@ -11,7 +11,7 @@ use chain::scan::{Base, BaseName, InTrash, Mark, Mover, Owner, Purpose, SourceSn
 use rbd::Trashed;
 use uuid::Uuid;
 
-use super::classify::{Known, Seen, classify, trashed};
+use super::classify::{Known, Seen, classify, is_old, trashed};
 use super::finding::{Class, Finding, Outcome, YOUNG};
 use super::look::in_default_container;
 
@@ -403,6 +403,12 @@ fn of_the_trash_only_what_a_deletion_moved_there_is_purged() {
         assert_eq!(outcome(Mover::Somebody, &image, &live).0, Outcome::Reported);
         let young = Records { horizon: Some(time(100)), ..live };
         assert_eq!(outcome(Mover::Removal, &image, &young), (Outcome::Reported, Some(YOUNG.to_owned())));
+    }
+    // a job that is removing it has not ended; when it was moved is known in whole seconds
+    let moved = InTrash { owner, mover: Mover::Removal, image: image.clone() };
+    for (horizon, old) in [(Some(100), false), (Some(101), true), (None, true)] {
+        let records = Records { horizon: horizon.map(time), ..self::records(Vec::new()) };
+        assert_eq!(is_old(&moved, &records), old, "{horizon:?}");
     }
     let far = Record { container: Some("far".to_owned()), ..record(BACKUP, Status::Error) };
     assert_eq!(outcome(Mover::Deletion, &image, &self::records(vec![far])).0, Outcome::Reported);
