@@ -63,9 +63,9 @@ class Tenant:
         assert seen["status"] == wanted, seen
         return seen
 
-    def await_gone(self, kind: str, identifier: str) -> None:
+    def await_gone(self, kind: str, identifier: str, patience: float = 60.0) -> None:
         seen = until(lambda: self.api.status(kind, identifier),
-                     lambda status: status is None or status.startswith("error"), f"{kind} {identifier} to go")
+                     lambda status: status is None or status.startswith("error"), f"{kind} {identifier} to go", patience)
         assert seen is None, seen
 
     def messages(self, resource: str) -> list[dict[str, Any]]:

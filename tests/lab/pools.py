@@ -95,10 +95,13 @@ class Pools:
             return None
 
     def cut_removal(self, pool: str, image: str, stage: str = "moved") -> str:
-        """Leaves of an image what a removal leaves that was cut short; its id. librbd removes by way of the trash: there is
-        an entry (`begun`), then the name is no more (`moving`), then the entry says so (`moved`)."""
+        """Leaves of an image, made where there is none, what a removal leaves that was cut short; its id. librbd removes by
+        way of the trash: there is an entry (`begun`), then the name is no more (`moving`), then the entry says so (`moved`)."""
         io = self.io[pool]
-        with self.open(pool, image) as opened:
+        if image not in self.images(pool):
+            self.rbd.RBD().create(io, image, 1 << 30, old_format=False)
+        with self.open(pool, image, writable=True) as opened:
+            opened.write(b"left", 0)
             identifier = opened.id()
         self.rbd.RBD().trash_move(io, image, 0)
         key = f"id_{identifier}"

@@ -229,9 +229,6 @@ def test_a_removal_that_was_cut_short_is_finished(server: Server, tenant, pools:
     tenant.await_gone("backup", full)
     ours = {}
     for pool, image in ((VOLUMES_POOL, f"volume-{gone}"), (BACKUPS_POOL, f"volume-{volume}.backup.{full}")):
-        pools.rbd.RBD().create(pools.io[pool], image, 1 << 30, old_format=False)
-        with pools.open(pool, image, writable=True) as opened:
-            opened.write(b"left", 0)
         ours[f"{pool}/{image} ({pools.cut_removal(pool, image)})"] = (pool, image)
 
     def look(*options: str) -> dict[str, str]:

@@ -9,8 +9,6 @@ import pytest
 from pools import BACKUPS_POOL, VOLUMES_POOL
 from service import binary
 
-from waiting import until
-
 from .disks import expected, fill, image_of, seen, stray_data
 from .workers import blocklist, copying, job_of
 
@@ -80,7 +78,7 @@ def test_in_the_middle_of_removing_an_image(tenant, workers, pools, stage, watch
     backup = tenant.api.post("/backups", {"backup": {"volume_id": volume}}).expect(202)["backup"]["id"]
     tenant.server.sql(f"UPDATE jobs SET attempt = 1 WHERE target_id = '{backup}'")
     base = f"{image_of(volume)}.backup.{backup}"
-    identifier = cut_removal(pools, BACKUPS_POOL, base, stage)
+    identifier = pools.cut_removal(BACKUPS_POOL, base, stage)
     with watch(pools, BACKUPS_POOL, identifier) if watched else nullcontext():
         two.start()
         tenant.await_status("backup", backup, "available")
@@ -107,31 +105,20 @@ def test_in_the_middle_of_a_deletion(tenant, workers, pools, stage, watched):
     with pools.open(BACKUPS_POOL, base, writable=True) as image:
         for snapshot in [one["name"] for one in image.list_snaps()]:
             image.remove_snap(snapshot)
-    left = {pool: cut_removal(pools, pool, image, stage)
+    left = {pool: pools.cut_removal(pool, image, stage)
             for pool, image in ((BACKUPS_POOL, base), (VOLUMES_POOL, image_of(gone)))}
     with ExitStack() as held:
         for pool, identifier in left.items() if watched else ():
             held.enter_context(watch(pools, pool, identifier))
         tenant.api.delete(f"/backups/{full}").empty(202)
         tenant.api.delete(f"/volumes/{gone}").empty(202)
-        for kind, identifier in (("backup", full), ("volume", gone)):
-            ended = until(lambda kind=kind, identifier=identifier: tenant.api.status(kind, identifier),
-                          lambda status: status is None or status.startswith("error"), f"the {kind} to go", 150)
-            assert ended is None
+        tenant.await_gone("backup", full, patience=150)
+        tenant.await_gone("volume", gone, patience=150)
     there = [base in pools.images(BACKUPS_POOL), image_of(gone) in pools.images(VOLUMES_POOL)]
     assert there == [watched, watched]
     reconcile(tenant.server)
     for pool, identifier in left.items():
         assert not [one for one in pools.objects(pool) + pools.directory_entries(pool) if identifier in one]
-
-
-def cut_removal(pools, pool, image, stage) -> str:
-    """One with some data, made where there is none; its id."""
-    if image not in pools.images(pool):
-        pools.rbd.RBD().create(pools.io[pool], image, 1 << 30, old_format=False)
-    with pools.open(pool, image, writable=True) as opened:
-        opened.write(b"left", 0)
-    return pools.cut_removal(pool, image, stage)
 
 
 def watch(pools, pool, identifier):

@@ -209,14 +209,6 @@ pub async fn trashed(pool: &Pool) -> Result<Vec<InTrash>> {
     Ok(found)
 }
 
-/// Whether an image is still in the trash.
-///
-/// # Errors
-/// Ceph failed.
-pub async fn is_trashed(pool: &Pool, id: &str) -> Result<bool> {
-    Ok(pool.is_trashed(id).await?)
-}
-
 async fn mover(pool: &Pool, id: &str) -> Result<Mover> {
     let image = match pool.open_trashed(id).await {
         Ok(image) => image,

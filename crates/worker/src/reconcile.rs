@@ -233,7 +233,7 @@ impl Pass<'_> {
                 let records = places.records_of(self.catalog, volume, &named).await?;
                 let now = self.catalog.now().await?.timestamp().into();
                 if trashed.mover == Mover::Removal
-                    && (!classify::is_old(&trashed, &records) || !scan::is_trashed(pool, &trashed.image.id).await?)
+                    && (!classify::is_old(&trashed, &records) || !pool.is_trashed(&trashed.image.id).await?)
                 {
                     continue; // a job is removing it, or was when it was listed
                 }

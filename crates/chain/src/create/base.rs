@@ -20,8 +20,7 @@ pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Co
         return Ok(());
     }
     let name = &base_image(request.volume, request.backup);
-    control.prove().await?;
-    delete::finish_removals(Point::RemoveUnfinishedBase, pool, name).await?;
+    finish_removals(pool, name, control).await?;
     let image = match pool.open_read_only(name, None).await {
         Ok(image) => image,
         Err(error) if error.is_not_found() => {
@@ -41,6 +40,15 @@ pub(super) async fn remove_own_base(pool: &Pool, request: &Request, control: &Co
     Ok(())
 }
 
+/// Finishes the removals that earlier attempts have begun; the first has nothing to look for, which would list the pool.
+async fn finish_removals(pool: &Pool, name: &str, control: &Control) -> Result<()> {
+    if control.again {
+        control.prove().await?;
+        delete::finish_removals(Point::RemoveUnfinishedBase, pool, name).await?;
+    }
+    Ok(())
+}
+
 /// Makes the base image of a full backup. One that an interrupted attempt left half-filled is kept where the
 /// journal says how far it was filled from the snapshot `from`, and made anew otherwise. Returns whether it was kept.
 pub(super) async fn prepare_base(
@@ -52,10 +60,7 @@ pub(super) async fn prepare_base(
 ) -> Result<bool> {
     let name = &base_image(request.volume, request.backup);
     let size = source.size().await?;
-    if control.again {
-        control.prove().await?;
-        delete::finish_removals(Point::RemoveUnfinishedBase, pool, name).await?;
-    }
+    finish_removals(pool, name, control).await?;
     match mutation::create_image(Point::CreateBase, pool, name, size, Some(BASE_FEATURES)).await {
         Ok(()) => return Ok(false),
         Err(error) if error.errno == Errno::EXISTS => {}

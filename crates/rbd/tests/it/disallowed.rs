@@ -10,8 +10,8 @@ const READS: &str = "
     Image::close Image::created Image::diff Image::differences Image::features Image::half_removed_snapshots Image::id
     Image::is_protected Image::layout Image::lockers Image::metadata Image::metadata_keys Image::parent_overlap Image::path Image::pool
     Image::read Image::size Image::snapshot_is_whole Image::snapshot_time Image::snapshots Image::youngest_snapshot
-    Pool::cluster Pool::ids_of Pool::images Pool::is_trashed Pool::look Pool::name Pool::object_exists Pool::object_size Pool::object_time Pool::objects
-    Pool::open Pool::open_read_only Pool::open_trashed Pool::read_object Pool::trash
+    Pool::cluster Pool::ids_of Pool::images Pool::is_trashed Pool::look Pool::name Pool::object_exists Pool::object_size
+    Pool::object_time Pool::objects Pool::open Pool::open_read_only Pool::open_trashed Pool::read_object Pool::trash
 ";
 
 /// The public methods of a file's `impl` blocks, as `Type::method`.
